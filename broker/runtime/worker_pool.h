@@ -1,0 +1,46 @@
+// Threads that may wait: for the disk, for a sync. Shards hand work to them and get a completion
+// posted back.
+//
+// Thread   submit(): any. stop(): the owner, once; work already submitted is still run
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "broker/runtime/mailbox.h"
+#include "broker/runtime/task.h"
+
+namespace strandline {
+
+class WorkerPool {
+ public:
+  // name         shown by top -H, at most 12 characters are kept
+  // threads      at least 1
+  // first_slot   worker i posts to shards through slot first_slot + i
+  WorkerPool(std::string name, std::size_t threads, SenderSlot first_slot);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  void submit(Task task);
+  void stop();
+
+  // Tasks waiting for a free thread, for metrics.
+  std::size_t backlog() const;
+
+ private:
+  void run(SenderSlot slot, const std::string& name);
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Task> tasks_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace strandline
