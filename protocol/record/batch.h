@@ -1,6 +1,6 @@
 // Record batch v2: the one format records have on the wire, on disk and between brokers.
-// Layout: docs/formats/segment.md. A batch is never re-encoded: the leader patches offset, epoch and
-// (with LogAppendTime) time into the producer's bytes.
+// Layout: docs/formats/segment.md. A batch is never re-encoded: the leader patches offset, epoch
+// and (with LogAppendTime) time into the producer's bytes.
 //
 // Thread   values and pure functions
 // Owns     nothing: a BatchView borrows its bytes
@@ -39,7 +39,9 @@ struct BatchHeader {
   Sequence base_sequence = kNoSequence;
   std::int32_t record_count = 0;
 
-  std::size_t size_bytes() const { return kBatchPrefixBytes + static_cast<std::size_t>(batch_length); }
+  std::size_t size_bytes() const {
+    return kBatchPrefixBytes + static_cast<std::size_t>(batch_length);
+  }
   Offset last_offset() const { return base_offset + last_offset_delta; }
   Offset next_offset() const { return last_offset() + 1; }
   Sequence last_sequence() const { return sequence_after(base_sequence, last_offset_delta); }
@@ -73,6 +75,12 @@ bool batch_crc_matches(ByteView batch);
 //
 // batch    one whole batch, at least kBatchHeaderBytes
 void assign_batch_offset(MutableByteView batch, Offset base_offset, LeaderEpoch leader_epoch);
+
+// Makes the stored CRC-32C that of the bytes.
+void assign_batch_crc(MutableByteView batch);
+
+// Corrects max_timestamp where the producer had it wrong, and makes the CRC right again.
+void assign_max_timestamp(MutableByteView batch, Timestamp max_timestamp);
 
 // Sets bit 3 and max_timestamp, and makes the CRC right again.
 void assign_log_append_time(MutableByteView batch, Timestamp append_time);
