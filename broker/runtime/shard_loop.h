@@ -1,5 +1,5 @@
-// The thread of one shard: an event loop with a mailbox and timers. What lives on a shard is touched
-// by this thread only, so nothing on the data path takes a lock.
+// The thread of one shard: an event loop with a mailbox and timers. What lives on a shard is
+// touched by this thread only, so nothing on the data path takes a lock.
 //
 // Thread   post(), stop(): any thread with a sender slot. All else: the loop's own thread, or any
 //          thread before start()
