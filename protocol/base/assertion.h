@@ -12,7 +12,7 @@ namespace strandline {
 
 }  // namespace strandline
 
-#define STRANDLINE_ASSERT(condition)                                           \
-  (__builtin_expect(static_cast<bool>(condition), 1)                           \
-       ? static_cast<void>(0)                                                  \
+#define STRANDLINE_ASSERT(condition)                 \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
        : ::strandline::assertion_failed(#condition, __FILE__, __LINE__))

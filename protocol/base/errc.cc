@@ -17,13 +17,16 @@ class Category final : public boost::system::error_category {
 
 std::string_view errc_name(Errc code) {
   switch (code) {
-    case Errc::ok: return "ok";
+    case Errc::ok:
+      return "ok";
 #define X(name, number, text) \
-  case Errc::name: return #name;
+  case Errc::name:            \
+    return #name;
       STRANDLINE_KAFKA_ERRORS(X)
 #undef X
 #define X(name, number, kafka, text) \
-  case Errc::name: return #name;
+  case Errc::name:                   \
+    return #name;
       STRANDLINE_OWN_ERRORS(X)
 #undef X
   }
@@ -32,13 +35,16 @@ std::string_view errc_name(Errc code) {
 
 std::string_view errc_text(Errc code) {
   switch (code) {
-    case Errc::ok: return "no error";
+    case Errc::ok:
+      return "no error";
 #define X(name, number, text) \
-  case Errc::name: return text;
+  case Errc::name:            \
+    return text;
       STRANDLINE_KAFKA_ERRORS(X)
 #undef X
 #define X(name, number, kafka, text) \
-  case Errc::name: return text;
+  case Errc::name:                   \
+    return text;
       STRANDLINE_OWN_ERRORS(X)
 #undef X
   }
@@ -53,16 +59,19 @@ const boost::system::error_category& strandline_category() {
 std::int16_t kafka_code(Errc code) {
   switch (code) {
 #define X(name, number, kafka, text) \
-  case Errc::name: return kafka;
+  case Errc::name:                   \
+    return kafka;
     STRANDLINE_OWN_ERRORS(X)
 #undef X
-    default: return static_cast<std::int16_t>(code);
+    default:
+      return static_cast<std::int16_t>(code);
   }
 }
 
 std::int16_t kafka_code(const ErrorCode& error) {
   if (!error.failed()) return 0;
-  if (error.category() == strandline_category()) return kafka_code(static_cast<Errc>(error.value()));
+  if (error.category() == strandline_category())
+    return kafka_code(static_cast<Errc>(error.value()));
   if (error.category() == boost::system::system_category() ||
       error.category() == boost::system::generic_category()) {
     return kafka_code(Errc::kafka_storage_error);

@@ -11,7 +11,7 @@ using namespace batch_layout;
 
 Result<BatchHeader> parse_batch_header(ByteView bytes) {
   if (bytes.size() < kBatchHeaderBytes) return Errc::truncated_frame;
-  const std::byte *at = bytes.data();
+  const std::byte* at = bytes.data();
   BatchHeader header;
   header.magic = load_be<std::int8_t>(at + kMagicAt);
   // Magic lies at the same position in formats 0 and 1, and nothing after it

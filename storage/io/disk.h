@@ -1,6 +1,6 @@
 // The one seam between storage and the operating system. PosixDisk is the real one; SimDisk forgets
-// unsynced bytes, tears writes, fails, fills up and flips bits for the tests. Both pass one contract
-// suite (tests/unit/storage/io).
+// unsynced bytes, tears writes, fails, fills up and flips bits for the tests. Both pass one
+// contract suite (tests/unit/storage/io).
 //
 // Paths are relative to the disk's root directory, '/'-separated, and never leave it.
 //
@@ -84,10 +84,10 @@ class File {
 };
 
 enum class OpenMode {
-  read,              // must exist
-  read_write,        // must exist
-  create_new,        // must not exist; readable and writable
-  create_or_open,    // readable and writable
+  read,            // must exist
+  read_write,      // must exist
+  create_new,      // must not exist; readable and writable
+  create_or_open,  // readable and writable
 };
 
 struct DiskSpace {
