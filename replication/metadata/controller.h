@@ -1,0 +1,172 @@
+// Decides about topics, partitions, configs and producer ids. A call checks a request against the
+// present state and returns what to answer and which records would bring it about; it changes
+// nothing. State changes in replay() alone, so that a restart is the same replay.
+//
+// The owner appends a decision's records as one batch, replays them at once (the next decision must
+// see them), and shows the published image and the answer when the batch is committed.
+//
+// Thread   one owner
+// Errors   every item of a request has an Outcome of its own: Errc::ok, or what the client is told
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "protocol/base/errc.h"
+#include "protocol/base/ids.h"
+#include "protocol/base/prng.h"
+#include "protocol/base/uuid.h"
+#include "replication/metadata/image.h"
+
+namespace strandline {
+
+struct Outcome {
+  Errc code = Errc::ok;
+  std::string message;  // for people; empty when ok
+  bool ok() const { return code == Errc::ok; }
+};
+
+struct ControllerConfig {
+  bool auto_create_topics = true;
+  bool delete_topics = true;
+  std::int32_t num_partitions = 1;               // of a topic that names none
+  std::int32_t default_replication_factor = -1;  // -1: min(3, live brokers)
+  std::int64_t partitions_max = 50'000;          // in the cluster
+  std::int32_t request_partitions_max = 10'000;  // created by one request: bounds its memory
+  ConfigMap topic_defaults;                      // keys with kTopicDefaultsPrefix
+  // What may be set on a broker at run time; sorted by name. Empty: nothing.
+  std::vector<ConfigDef> broker_configs;
+};
+
+struct ReplicaAssignment {
+  std::int32_t partition_index = 0;
+  std::vector<BrokerId> brokers;
+};
+
+struct ConfigEntry {
+  std::string name;
+  std::optional<std::string> value;
+};
+
+struct NewTopic {
+  std::string name;
+  std::int32_t num_partitions = -1;
+  std::int32_t replication_factor = -1;
+  std::vector<ReplicaAssignment> assignments;  // with both numbers at -1
+  std::vector<ConfigEntry> configs;
+};
+
+struct CreatedTopic {
+  Outcome outcome;
+  std::string name;
+  Uuid id;  // zero when refused, or only validated
+  std::int32_t num_partitions = -1;
+  std::int32_t replication_factor = -1;
+  ConfigMap configs;  // overrides
+};
+
+struct TopicSelector {
+  std::optional<std::string> name;
+  Uuid id;  // used when there is no name
+};
+
+struct DeletedTopic {
+  Outcome outcome;
+  std::optional<std::string> name;  // as asked, or as found by id
+  Uuid id;
+};
+
+struct PartitionGrowth {
+  std::string name;
+  std::int32_t count = 0;  // the new total
+  std::optional<std::vector<std::vector<BrokerId>>> assignments;
+};
+
+// The numbers are those of the Kafka protocol.
+enum class ConfigOp : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+
+struct ConfigChange {
+  std::string name;
+  std::int8_t op = 0;  // a ConfigOp; others are refused
+  std::optional<std::string> value;
+};
+
+struct ConfigAlteration {
+  std::int8_t resource_type = 2;  // a ConfigResource; others are refused
+  std::string resource_name;
+  std::vector<ConfigChange> changes;  // a full replacement uses `set` throughout
+};
+
+// One answer per item of the request, in its order, and the records of all that were granted.
+template <class Item>
+struct Decision {
+  std::vector<Item> items;
+  std::vector<MetadataRecord> records;  // empty when nothing is to be appended
+};
+
+struct ProducerIdBlock {
+  ProducerId first = kNoProducerId;
+  std::int32_t count = 0;
+};
+inline constexpr std::int32_t kProducerIdBlockSize = 1000;
+
+struct ProducerIdsDecision {
+  Outcome outcome;
+  ProducerIdBlock block;
+  std::vector<MetadataRecord> records;
+};
+
+class Controller {
+ public:
+  // `seed` makes the topic ids: unpredictable in production, fixed in tests.
+  Controller(ControllerConfig config, const Uuid& cluster_id, std::uint64_t seed);
+
+  // What an empty log begins with: the metadata version. Empty when the log has one.
+  std::vector<MetadataRecord> first_records() const;
+
+  // A broker has started with a new incarnation; its broker epoch is one more than before.
+  std::vector<MetadataRecord> register_broker(BrokerId broker, const Uuid& incarnation,
+                                              const std::optional<HostPort>& advertised,
+                                              const std::optional<std::string>& rack) const;
+
+  Decision<CreatedTopic> create_topics(std::span<const NewTopic> topics, bool validate_only);
+
+  // Creates those of `names` that may be created by a client merely naming them. Answers ok for a
+  // topic that exists meanwhile, unknown_topic_or_partition where auto-creation is off.
+  Decision<CreatedTopic> auto_create_topics(std::span<const std::string> names);
+
+  Decision<DeletedTopic> delete_topics(std::span<const TopicSelector> topics) const;
+
+  Decision<Outcome> create_partitions(std::span<const PartitionGrowth> topics, bool validate_only);
+
+  // Each resource's changes take effect together or not at all.
+  Decision<Outcome> alter_configs_incrementally(std::span<const ConfigAlteration> resources,
+                                                bool validate_only) const;
+
+  // The entries replace all overrides of the resource.
+  Decision<Outcome> replace_configs(std::span<const ConfigAlteration> resources,
+                                    bool validate_only) const;
+
+  ProducerIdsDecision allocate_producer_ids(BrokerId broker) const;
+
+  // See MetadataState::apply.
+  Result<void> replay(const MetadataRecord& record) { return state_.apply(record); }
+
+  const MetadataImage& image() const { return state_.image(); }
+  std::shared_ptr<const MetadataImage> publish() { return state_.publish(); }
+  const ControllerConfig& config() const { return config_; }
+
+ private:
+  ControllerConfig config_;
+  MetadataState state_;
+  Prng prng_;
+};
+
+// Name rules of Kafka: letters, digits, '.', '_', '-'; at most 249; not "." or "..".
+Outcome check_topic_name(std::string_view name);
+
+}  // namespace strandline

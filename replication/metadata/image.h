@@ -1,0 +1,148 @@
+// All that the cluster's metadata log says, at one offset of it: topics, partitions, configs,
+// brokers. Shards hold it as shared_ptr<const MetadataImage> and never see it change; a copy shares
+// all topics with its original.
+//
+// Thread   any, once published; before that its MetadataState's owner
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/host_port.h"
+#include "protocol/base/ids.h"
+#include "protocol/base/uuid.h"
+#include "protocol/proto/metadata_records.h"
+#include "replication/metadata/config_def.h"
+#include "replication/metadata/cow_map.h"
+#include "replication/metadata/topic_config.h"
+
+namespace strandline {
+
+struct PartitionImage {
+  std::vector<BrokerId> replicas;  // in order of preference
+  std::vector<BrokerId> isr;
+  BrokerId leader = kNoBroker;     // kNoBroker: none at present
+  LeaderEpoch leader_epoch;
+  std::int32_t partition_epoch = 0;  // grows with every change of the partition
+  friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
+};
+
+struct TopicImage {
+  Uuid id;
+  std::string name;
+  std::vector<PartitionImage> partitions;  // by index, dense from 0
+  ConfigMap configs;                       // overrides only
+  bool is_internal = false;                // "__consumer_offsets" and the like
+
+  std::int32_t replication_factor() const {
+    return partitions.empty() ? 0 : static_cast<std::int32_t>(partitions.front().replicas.size());
+  }
+  friend bool operator==(const TopicImage&, const TopicImage&) = default;
+};
+using TopicPtr = std::shared_ptr<const TopicImage>;
+
+struct BrokerImage {
+  BrokerId id = kNoBroker;
+  Uuid incarnation;
+  std::int64_t broker_epoch = 0;
+  std::optional<HostPort> advertised;  // none: the address the client came to
+  std::optional<std::string> rack;
+  bool fenced = false;
+  friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
+};
+
+struct NameHash {
+  std::uint64_t operator()(std::string_view name) const;
+};
+struct UuidHash {
+  std::uint64_t operator()(const Uuid& id) const;
+};
+
+struct MetadataImage {
+  Uuid cluster_id;
+  CowMap<std::string, TopicPtr, NameHash> topics;
+  CowMap<Uuid, TopicPtr, UuidHash> topics_by_id;
+  std::map<BrokerId, BrokerImage> brokers;
+  std::map<std::string, ConfigMap, std::less<>> broker_configs;  // by id in digits, "" for all
+  std::map<std::string, std::int32_t, std::less<>> features;     // finalised levels
+  ProducerId next_producer_id{0};
+  std::int64_t partition_count = 0;
+  std::uint64_t version = 0;  // records applied so far; grows with every change
+
+  // nullptr when there is none.
+  TopicPtr topic(std::string_view name) const;
+  TopicPtr topic(const Uuid& id) const;
+  const BrokerImage* broker(BrokerId id) const;
+  const PartitionImage* partition(std::string_view topic, PartitionIndex index) const;
+
+  // By name, for answers whose order shows outside.
+  std::vector<TopicPtr> topics_sorted() const;
+
+  // Brokers that are not fenced, by id.
+  std::vector<const BrokerImage*> live_brokers() const;
+
+  // Run-time overrides of `broker`, or of all brokers ("").
+  const ConfigMap& broker_overrides(std::string_view broker) const;
+};
+
+// Topics whose name begins so belong to the broker itself and cannot be written by clients.
+bool is_internal_topic(std::string_view name);
+
+// The layers that decide a topic's configs on broker `self`: its overrides, run-time defaults of that
+// broker and of all, the settings file's. Good as long as all arguments are.
+//
+// topic             nullptr: the defaults alone
+// static_defaults   keys with kTopicDefaultsPrefix
+std::vector<TopicConfigLayer> topic_config_layers(const MetadataImage& image,
+                                                  const TopicImage* topic, BrokerId self,
+                                                  const ConfigMap& static_defaults);
+
+TopicConfig topic_config(const MetadataImage& image, const TopicImage& topic, BrokerId self,
+                         const ConfigMap& static_defaults);
+
+// The level of "metadata.version" this program writes, and the newest it can read.
+inline constexpr std::string_view kMetadataVersionFeature = "metadata.version";
+inline constexpr std::int32_t kMetadataVersion = 1;
+
+// The image while records are applied to it.
+//
+// Thread   one owner
+class MetadataState {
+ public:
+  explicit MetadataState(const Uuid& cluster_id);
+
+  // Applies one committed record. Records of a removed topic and of removed configs are harmless.
+  //
+  // Errors   unsupported_format   "metadata.version" above kMetadataVersion: this program is too old
+  //          corrupt_file         a record that cannot follow the ones before (a partition of an
+  //                               unknown topic, an index with a gap, a name taken, an older epoch);
+  //                               nothing changed
+  Result<void> apply(const MetadataRecord& record);
+
+  const MetadataImage& image() const { return image_; }
+
+  // The image as it is now, to be handed to shards. Costs a copy of bucket pointers.
+  std::shared_ptr<const MetadataImage> publish();
+
+ private:
+  Result<void> apply_one(const TopicRecord& record);
+  Result<void> apply_one(const PartitionRecord& record);
+  Result<void> apply_one(const RemoveTopicRecord& record);
+  Result<void> apply_one(const ConfigRecord& record);
+  Result<void> apply_one(const ProducerIdsRecord& record);
+  Result<void> apply_one(const BrokerRegistrationRecord& record);
+  Result<void> apply_one(const FeatureLevelRecord& record);
+  TopicImage* editable(const Uuid& topic_id);
+  void take_leadership_on(BrokerId broker);
+
+  MetadataImage image_;
+  // Topics copied since the last publish(): only these may be written in place.
+  std::map<Uuid, std::shared_ptr<TopicImage>> edited_;
+};
+
+}  // namespace strandline
