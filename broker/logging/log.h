@@ -105,8 +105,8 @@ inline void log_line(LogLevel level, std::string_view component, std::string_vie
 }
 
 // At most 5 lines every 10 s for one (component, key); what was held back is counted and told by
-// the next line of that key ("suppressed=118") or by flush_suppressed_lines(). For everything that a
-// peer can cause at will.
+// the next line of that key ("suppressed=118") or by flush_suppressed_lines(). For everything that
+// a peer can cause at will.
 //
 // key   names the kind of event; never holds bytes from a peer
 inline void log_limited(LogLevel level, std::string_view component, std::string_view key,

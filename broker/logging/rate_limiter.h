@@ -1,8 +1,8 @@
 // Decides which of many like events are told: `burst` in each interval, counted per key.
 //
 // An interval begins with the first event after the last one ended. The table holds at most
-// `keys_max` keys; when it is full, the longest idle one is forgotten (its count is reported first by
-// take_ended() if the owner asks in time).
+// `keys_max` keys; when it is full, the longest idle one is forgotten (its count is reported first
+// by take_ended() if the owner asks in time).
 //
 // Thread   one owner at a time; a core: time is an argument
 #pragma once

@@ -169,8 +169,8 @@ void api_part(TextExposition& out, const MetricsInput& input) {
     for (const ShardMetrics* shard : input.shards) sum += shard->errors[slot].value();
     const int code = static_cast<int>(slot) - 1;
     if (sum == 0 || code == 0) continue;
-    out.sample(TextExposition::join({{"code", std::to_string(code)},
-                                     {"error", errc_name(static_cast<Errc>(code))}}),
+    out.sample(TextExposition::join(
+                   {{"code", std::to_string(code)}, {"error", errc_name(static_cast<Errc>(code))}}),
                sum);
   }
 }

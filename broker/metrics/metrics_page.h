@@ -55,7 +55,7 @@ struct BrokerSample {
   std::int64_t memory_budget_bytes = 0;
   std::int64_t data_disk_free_bytes = 0;
   std::int64_t data_disk_total_bytes = 0;
-  bool disk_full = false;  // over the first water mark: produce is refused
+  bool disk_full = false;       // over the first water mark: produce is refused
   std::int64_t open_files = 0;  // segment files held open
 };
 

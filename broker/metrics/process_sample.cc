@@ -5,7 +5,7 @@
 
 #include <array>
 #include <cstdio>
-#include <cstring>
+#include <ctime>
 #include <string>
 
 #include "broker/metrics/metrics_page.h"
@@ -46,26 +46,14 @@ std::int64_t open_descriptors() {
   return entries - 3;  // ".", ".." and the one we looked with
 }
 
-// Boot time plus the process's start in ticks since boot (field 22; the name may hold spaces).
-double start_time_seconds() {
-  const std::string stat = read_proc("/proc/self/stat");
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  const char* at = stat.c_str() + name_end + 1;
-  for (int field = 2; field < 22 && at != nullptr; ++field) {
-    at = std::strchr(at + 1, ' ');
-  }
-  unsigned long long ticks = 0;
-  if (at == nullptr || std::sscanf(at, "%llu", &ticks) != 1) return 0;
-
+double wall_seconds() {
   timespec wall{};
-  timespec since_boot{};
   clock_gettime(CLOCK_REALTIME, &wall);
-  clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  const double boot = static_cast<double>(wall.tv_sec - since_boot.tv_sec) +
-                      static_cast<double>(wall.tv_nsec - since_boot.tv_nsec) * 1e-9;
-  return boot + static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return static_cast<double>(wall.tv_sec) + static_cast<double>(wall.tv_nsec) * 1e-9;
 }
+
+// Taken before main(): /proc/self/stat counts from a boot that containers may not share.
+const double process_start_seconds = wall_seconds();
 
 }  // namespace
 
@@ -82,7 +70,7 @@ ProcessSample sample_process() {
     sample.cpu_user_seconds = seconds(usage.ru_utime);
     sample.cpu_system_seconds = seconds(usage.ru_stime);
   }
-  sample.start_time_seconds = start_time_seconds();
+  sample.start_time_seconds = process_start_seconds;
   return sample;
 }
 

@@ -33,15 +33,15 @@ inline constexpr std::array<std::string_view, 4> kRefuseReasonNames = {
 
 // Why a connection ended.
 enum class CloseReason : std::uint8_t {
-  peer,        // closed by the other side, between two requests
-  broken,      // reset, or closed in the middle of a frame
-  idle,        // nothing asked for connections.max.idle.ms
-  malformed,   // bytes that are no request
-  frame_size,  // a length beyond the limit
-  half_sent,   // a frame begun and not finished in time
-  slow_reader, // answers not taken in time
-  memory,      // given up to stay within the memory budget
-  http,        // an HTTP exchange on the kafka port was done
+  peer,         // closed by the other side, between two requests
+  broken,       // reset, or closed in the middle of a frame
+  idle,         // nothing asked for connections.max.idle.ms
+  malformed,    // bytes that are no request
+  frame_size,   // a length beyond the limit
+  half_sent,    // a frame begun and not finished in time
+  slow_reader,  // answers not taken in time
+  memory,       // given up to stay within the memory budget
+  http,         // an HTTP exchange on the kafka port was done
   shutdown,
 };
 inline constexpr std::array<std::string_view, 10> kCloseReasonNames = {
@@ -49,7 +49,15 @@ inline constexpr std::array<std::string_view, 10> kCloseReasonNames = {
     "half_sent", "slow_reader", "memory", "http",      "shutdown"};
 
 // What was wrong with a frame that was no request.
-enum class MalformedKind : std::uint8_t { size, header, body, unknown_api, version, checksum, batch };
+enum class MalformedKind : std::uint8_t {
+  size,
+  header,
+  body,
+  unknown_api,
+  version,
+  checksum,
+  batch
+};
 inline constexpr std::array<std::string_view, 7> kMalformedKindNames = {
     "size", "header", "body", "unknown_api", "version", "checksum", "batch"};
 
@@ -63,9 +71,9 @@ struct ShardMetrics {
 
   // Keys outside 0 … 127 share the last entry. Only the owning shard may call this.
   ApiMetrics& api(std::int16_t key) {
-    const std::size_t slot =
-        key >= 0 && static_cast<std::size_t>(key) < kApiKeys ? static_cast<std::size_t>(key)
-                                                              : kApiKeys - 1;
+    const std::size_t slot = key >= 0 && static_cast<std::size_t>(key) < kApiKeys
+                                 ? static_cast<std::size_t>(key)
+                                 : kApiKeys - 1;
     ApiMetrics* found = apis_[slot].load(std::memory_order_relaxed);
     return found != nullptr ? *found : add_api(slot);
   }
@@ -121,8 +129,8 @@ struct ShardMetrics {
   Counter fetch_waits;           // fetches that had to wait for data
 
   // --- sync
-  Histogram sync_time;    // ns of one fdatasync
-  Histogram sync_group;   // appends one sync made durable
+  Histogram sync_time;   // ns of one fdatasync
+  Histogram sync_group;  // appends one sync made durable
   Counter sync_failures;
   Gauge unsynced_bytes;
 

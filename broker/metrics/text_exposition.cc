@@ -136,8 +136,7 @@ void TextExposition::summary(std::string_view labels, const HistogramSnapshot& v
                              std::span<const double> quantiles, double unit) {
   for (const double q : quantiles) {
     begin_line("", labels, "quantile", real_text(q));
-    end_line(values.count() == 0 ? std::nan("")
-                                 : static_cast<double>(values.quantile(q)) * unit);
+    end_line(values.count() == 0 ? std::nan("") : static_cast<double>(values.quantile(q)) * unit);
   }
   sum_and_count(labels, values, unit);
 }
