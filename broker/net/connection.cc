@@ -1,0 +1,257 @@
+#include "broker/net/connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include "broker/logging/log.h"
+#include "protocol/base/assertion.h"
+#include "protocol/base/errc.h"
+
+namespace strandline {
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+// One connection's turn at reading, for the same reason as at sending.
+constexpr int kReadsPerTurn = 16;
+
+std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
+  return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+}
+
+bool begins_http(ByteView bytes) {
+  const std::string_view text = as_text(bytes);
+  return text.starts_with("GET ") || text.starts_with("HEAD") || text.starts_with("POST") ||
+         text.starts_with("PUT ");
+}
+
+}  // namespace
+
+Request::Request(std::shared_ptr<Connection> connection, std::uint64_t sequence, Frame frame)
+    : connection_(std::move(connection)),
+      sequence_(sequence),
+      received_at_(steady_now()),
+      frame_(std::move(frame)) {}
+
+Request::~Request() {
+  if (connection_ != nullptr) connection_->close(CloseReason::malformed);
+}
+
+void Request::answer(std::vector<OutputPiece> pieces) {
+  std::exchange(connection_, nullptr)->answered(sequence_, std::move(pieces));
+}
+
+void Request::finish_without_answer() { answer({}); }
+
+void Request::close(CloseReason reason) { std::exchange(connection_, nullptr)->close(reason); }
+
+Connection::Connection(ConnectionContext& context, asio::ip::tcp::socket socket)
+    : context_(context),
+      socket_(std::move(socket)),
+      frames_(context.buffers, context.limits.frame_bytes_max),
+      last_progress_(steady_now()) {
+  error_code ignored;
+  local_ = socket_.local_endpoint(ignored);
+  remote_ = socket_.remote_endpoint(ignored);
+  peer_ = text_of(remote_);
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+void Connection::start() {
+  context_.metrics.count_accepted();
+  wait_readable();
+}
+
+void Connection::close(CloseReason reason) {
+  if (!open_) return;
+  open_ = false;
+  context_.metrics.count_closed(reason);
+  output_ = OutputQueue{};
+  account_output();
+  slots_.clear();
+  error_code ignored;
+  socket_.close(ignored);
+  // The last share may be the caller's: what follows must not touch members.
+  context_.on_closed(*this);
+}
+
+bool Connection::may_read() const {
+  return open_ && !peer_done_ && slots_.size() < context_.limits.requests_in_flight_max &&
+         output_.bytes() < context_.limits.output_bytes_max && !context_.budget.is_exhausted();
+}
+
+void Connection::wait_readable() {
+  if (waiting_readable_ || !open_ || peer_done_) return;
+  waiting_readable_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                     [self = shared_from_this()](const error_code& error) {
+                       self->waiting_readable_ = false;
+                       if (!error) self->on_readable();
+                     });
+}
+
+void Connection::resume_reading() {
+  if (peer_done_) {
+    if (open_ && take_frames() && is_drained()) close(CloseReason::peer);
+  } else if (!waiting_readable_ && may_read()) {
+    on_readable();
+  }
+}
+
+void Connection::on_readable() {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    // Frames that were received while a limit stopped us come first.
+    if (!take_frames()) return;
+    if (!may_read()) {
+      if (open_ && !peer_done_) context_.metrics.reads_paused.add();
+      return;
+    }
+    if (!read_some()) {
+      if (!open_ || peer_done_) return;
+      frames_.release_when_idle();
+      wait_readable();
+      return;
+    }
+  }
+  // Others first; then go on where we are.
+  context_.loop.post([self = shared_from_this()] { self->resume_reading(); });
+}
+
+bool Connection::read_some() {
+  const MutableByteView space = frames_.space();
+  ssize_t count;
+  do {
+    count = ::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) {
+    frames_.received(static_cast<std::size_t>(count));
+    last_progress_ = steady_now();
+    return true;
+  }
+  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+  if (count < 0 || !frames_.pending().empty()) {
+    close(CloseReason::broken);
+  } else if (slots_.empty() && output_.empty()) {
+    close(CloseReason::peer);
+  } else {
+    // A client may send its last request and close its side at once; it still gets its answers.
+    peer_done_ = true;
+  }
+  return false;
+}
+
+bool Connection::take_frames() {
+  while (open_ && slots_.size() < context_.limits.requests_in_flight_max) {
+    auto next = frames_.next();
+    if (!next) {
+      refuse_length();
+      return false;
+    }
+    if (!next.value().has_value()) return true;
+    any_frame_ = true;
+    slots_.emplace_back();
+    const std::uint64_t sequence = first_sequence_ + slots_.size() - 1;
+    context_.on_request(Request{shared_from_this(), sequence, std::move(*next.value())});
+  }
+  return open_;
+}
+
+void Connection::refuse_length() {
+  const ByteView begun = frames_.pending();
+  if (!any_frame_ && begins_http(begun)) {
+    // The socket changes hands; this connection ends without closing it.
+    std::string bytes{as_text(begun)};
+    asio::ip::tcp::socket socket = std::move(socket_);
+    auto on_http = context_.on_http;
+    close(CloseReason::http);
+    on_http(std::move(socket), std::move(bytes));
+    return;
+  }
+  context_.metrics.count_malformed(MalformedKind::size);
+  log_limited(LogLevel::warn, "net", "frame-size", "frame length outside the limits, closing",
+              {{"peer", peer_},
+               {"length", load_be<std::int32_t>(begun.data())},
+               {"limit", context_.limits.frame_bytes_max}});
+  close(CloseReason::frame_size);
+}
+
+void Connection::answered(std::uint64_t sequence, std::vector<OutputPiece> pieces) {
+  if (!open_) return;
+  STRANDLINE_ASSERT(sequence >= first_sequence_ && sequence - first_sequence_ < slots_.size());
+  Slot& slot = slots_[sequence - first_sequence_];
+  STRANDLINE_ASSERT(!slot.answered);
+  slot.answered = true;
+  slot.pieces = std::move(pieces);
+  while (!slots_.empty() && slots_.front().answered) {
+    for (OutputPiece& piece : slots_.front().pieces) output_.push(std::move(piece));
+    slots_.pop_front();
+    ++first_sequence_;
+  }
+  account_output();
+  // Sent once for all answers of this turn of the loop: one system call instead of many.
+  if (!flush_planned_ && !waiting_writable_) {
+    flush_planned_ = true;
+    context_.loop.at_end_of_turn([self = shared_from_this()] {
+      self->flush_planned_ = false;
+      self->flush();
+    });
+  }
+}
+
+void Connection::flush() {
+  if (!open_) return;
+  const std::uint64_t before = output_.bytes();
+  auto sent = output_.send_to(socket_.native_handle());
+  account_output();
+  if (!sent) {
+    log_limited(LogLevel::debug, "net", "send", "connection broke while sending",
+                {{"peer", peer_}, {"error", sent.error().message()}});
+    close(CloseReason::broken);
+    return;
+  }
+  if (output_.bytes() < before) last_progress_ = steady_now();
+  context_.metrics.fetch_sendfile_bytes.add(sent.value().from_files);
+  if (sent.value().blocked) {
+    wait_writable();
+  } else if (!output_.empty()) {
+    context_.loop.post([self = shared_from_this()] { self->flush(); });
+  }
+  resume_reading();
+}
+
+void Connection::account_output() {
+  const std::uint64_t now = output_.memory_bytes();
+  if (now > accounted_) context_.budget.charge(now - accounted_);
+  if (now < accounted_) context_.budget.release(accounted_ - now);
+  context_.metrics.memory_in_flight_bytes.add(static_cast<std::int64_t>(now - accounted_));
+  accounted_ = now;
+}
+
+void Connection::wait_writable() {
+  if (waiting_writable_) return;
+  waiting_writable_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                     [self = shared_from_this()](const error_code& error) {
+                       self->waiting_writable_ = false;
+                       if (!error) self->flush();
+                     });
+}
+
+void Connection::check_idle(Instant now) {
+  if (!open_) return;
+  const Duration quiet = now - last_progress_;
+  if (!output_.empty()) {
+    if (quiet > context_.limits.stall_max) close(CloseReason::slow_reader);
+  } else if (!frames_.pending().empty() && may_read()) {
+    if (quiet > context_.limits.stall_max) close(CloseReason::half_sent);
+  } else if (slots_.empty() && quiet > context_.limits.idle_max) {
+    close(CloseReason::idle);
+  }
+}
+
+}  // namespace strandline

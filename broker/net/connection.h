@@ -1,0 +1,146 @@
+// One client connection: reads frames, hands them on, and sends the answers in the order of the
+// requests, whatever the order in which they were worked out.
+//
+// Thread   the shard it lives on
+// Owns     its socket. It keeps itself alive while open; handlers hold Requests, which hold it
+//
+// States   open -> draining (no more is read; answers still go out) -> closed
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/metrics/shard_metrics.h"
+#include "broker/net/buffer_pool.h"
+#include "broker/net/frame_reader.h"
+#include "broker/net/output_queue.h"
+#include "broker/runtime/memory_budget.h"
+#include "broker/runtime/shard_loop.h"
+#include "protocol/base/clock.h"
+
+namespace strandline {
+
+class Connection;
+
+struct ConnectionLimits {
+  std::size_t frame_bytes_max = std::size_t{100} << 20;
+  std::size_t requests_in_flight_max = 64;
+  // Answers waiting to be sent; above it the connection is not read.
+  std::uint64_t output_bytes_max = std::uint64_t{64} << 20;
+  Duration idle_max = std::chrono::minutes{10};
+  // A frame that has begun, or answers that wait, must move within this time.
+  Duration stall_max = std::chrono::minutes{1};
+};
+
+// The right to answer one request, once. Dropped without an answer it closes the connection, so
+// that a client never waits for an answer that nobody will give.
+//
+// Thread   the connection's shard
+class Request {
+ public:
+  Request(std::shared_ptr<Connection> connection, std::uint64_t sequence, Frame frame);
+  Request(Request&&) noexcept = default;
+  Request& operator=(Request&&) = delete;
+  ~Request();
+
+  // The frame without its length; the bytes are this request's to change.
+  MutableByteView bytes() const { return frame_.bytes; }
+  Connection& connection() const { return *connection_; }
+  Instant received_at() const { return received_at_; }
+
+  // Sends the pieces (one whole frame) when it is this request's turn.
+  void answer(std::vector<OutputPiece> pieces);
+  // For Produce with acks=0: nothing is sent, the next answer may go.
+  void finish_without_answer();
+  // Bytes that are no request, or acks=0 with an error: closes without an answer.
+  void close(CloseReason reason);
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  std::uint64_t sequence_;
+  Instant received_at_;
+  Frame frame_;
+};
+
+// What all connections of a shard share.
+struct ConnectionContext {
+  ShardLoop& loop;
+  BufferPool& buffers;
+  MemoryBudget& budget;
+  ShardMetrics& metrics;
+  ConnectionLimits limits;
+  // Takes each request frame.
+  std::function<void(Request)> on_request;
+  // Takes the socket of a client that speaks HTTP, with the bytes read so far.
+  std::function<void(boost::asio::ip::tcp::socket, std::string)> on_http;
+  std::function<void(Connection&)> on_closed;
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // context   outlives the connection
+  Connection(ConnectionContext& context, boost::asio::ip::tcp::socket socket);
+
+  void start();
+  void close(CloseReason reason);
+
+  // Closes when nothing has moved for too long. Called every second or so.
+  void check_idle(Instant now);
+
+  // Looks again whether there is room to read, after a limit had stopped it.
+  void resume_reading();
+
+  bool is_open() const { return open_; }
+  const std::string& peer() const { return peer_; }
+  boost::asio::ip::tcp::endpoint local_endpoint() const { return local_; }
+  boost::asio::ip::tcp::endpoint remote_endpoint() const { return remote_; }
+
+ private:
+  friend class Request;
+
+  struct Slot {
+    bool answered = false;
+    std::vector<OutputPiece> pieces;
+  };
+
+  void wait_readable();
+  void on_readable();
+  bool read_some();  // false: nothing more to read now
+  bool take_frames();
+  void refuse_length();
+  bool may_read() const;
+
+  void answered(std::uint64_t sequence, std::vector<OutputPiece> pieces);
+  void flush();
+  void wait_writable();
+  // Keeps the budget and the gauge in step with what the output queue holds.
+  void account_output();
+  bool is_drained() const { return peer_done_ && slots_.empty() && output_.empty(); }
+
+  ConnectionContext& context_;
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::ip::tcp::endpoint local_;
+  boost::asio::ip::tcp::endpoint remote_;
+  std::string peer_;
+  FrameReader frames_;
+  OutputQueue output_;
+  std::deque<Slot> slots_;           // requests in flight, oldest first
+  std::uint64_t first_sequence_ = 0;  // of slots_.front()
+  std::uint64_t accounted_ = 0;
+  Instant last_progress_;
+  bool open_ = true;
+  bool waiting_readable_ = false;
+  bool waiting_writable_ = false;
+  bool flush_planned_ = false;
+  bool peer_done_ = false;  // the peer closed its side; answers still go out
+  bool any_frame_ = false;
+};
+
+}  // namespace strandline
