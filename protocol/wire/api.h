@@ -1,5 +1,6 @@
 // What is known of an API without looking into its messages: key, name, versions, and what a caller
-// must be allowed to do. Every request and response names its ApiInfo (kApi); none compiles without.
+// must be allowed to do. Every request and response names its ApiInfo (kApi); none compiles
+// without.
 //
 // Thread   constants
 #pragma once
@@ -101,7 +102,9 @@ struct VersionRange {
   std::int16_t first;
   std::int16_t last;
 
-  constexpr bool contains(std::int16_t version) const { return first <= version && version <= last; }
+  constexpr bool contains(std::int16_t version) const {
+    return first <= version && version <= last;
+  }
   friend constexpr bool operator==(VersionRange, VersionRange) = default;
 };
 

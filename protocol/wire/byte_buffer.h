@@ -35,7 +35,8 @@ class ByteBuffer {
   // Adds `count` bytes of unknown content and returns where they begin. The pointer holds until the
   // next call that may grow the buffer.
   std::byte* extend(std::size_t count) {
-    if (capacity_ - size_ < count) [[unlikely]] grow(count);
+    if (capacity_ - size_ < count) [[unlikely]]
+      grow(count);
     std::byte* const at = bytes_.get() + size_;
     size_ += count;
     return at;

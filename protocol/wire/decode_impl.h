@@ -71,7 +71,8 @@ void read_sized(Reader& reader, std::vector<T>& out, std::int64_t length) {
     for (std::size_t i = 0; i < count; ++i) {
       if (!make_room(reader, out, count)) return reader.note_index(i);
       read_value(reader, out.emplace_back(), FieldSpec{});
-      if (reader.failed()) [[unlikely]] return reader.note_index(i);
+      if (reader.failed()) [[unlikely]]
+        return reader.note_index(i);
     }
   }
 }
@@ -120,10 +121,11 @@ class FieldReader {
   FieldReader(Reader& reader, T& out) : reader_(reader), out_(out) {}
 
   template <class Field>
-  [[gnu::always_inline]] void operator()(const char* name, Field T::*field, FieldSpec spec = {}) {
+  [[gnu::always_inline]] void operator()(const char* name, Field T::* field, FieldSpec spec = {}) {
     if (spec.is_tagged() || reader_.failed() || !spec.present(reader_.version())) return;
     read_value(reader_, out_.*field, spec);
-    if (reader_.failed()) [[unlikely]] reader_.note_field(name);
+    if (reader_.failed()) [[unlikely]]
+      reader_.note_field(name);
   }
 
  private:
@@ -139,7 +141,7 @@ class TaggedFieldReader {
       : reader_(reader), out_(out), tag_(tag) {}
 
   template <class Field>
-  void operator()(const char* name, Field T::*field, FieldSpec spec = {}) {
+  void operator()(const char* name, Field T::* field, FieldSpec spec = {}) {
     if (!spec.is_tagged() || static_cast<std::uint32_t>(spec.tag_number) != tag_) return;
     if (!spec.present(reader_.version())) return;
     known_ = true;

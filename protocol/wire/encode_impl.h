@@ -17,7 +17,8 @@ void write_value(Writer& writer, const T& value, FieldSpec spec);
 
 inline void write_records(Writer& writer, const Records& records) {
   writer.length32(static_cast<std::int64_t>(records.size_bytes()));
-  if (records.external_bytes > 0) return writer.external(records.external_bytes, records.external_id);
+  if (records.external_bytes > 0)
+    return writer.external(records.external_bytes, records.external_id);
   writer.bytes(records.bytes);
 }
 
@@ -73,7 +74,7 @@ class FieldWriter {
   FieldWriter(Writer& writer, const T& value) : writer_(writer), value_(value) {}
 
   template <class Field>
-  [[gnu::always_inline]] void operator()(const char*, Field T::*field, FieldSpec spec = {}) {
+  [[gnu::always_inline]] void operator()(const char*, Field T::* field, FieldSpec spec = {}) {
     if (spec.is_tagged() || !spec.present(writer_.version())) return;
     write_value(writer_, value_.*field, spec);
   }
@@ -92,7 +93,7 @@ class TaggedFieldWriter {
       : writer_(writer), value_(value), counting_(counting) {}
 
   template <class Field>
-  void operator()(const char*, Field T::*field, FieldSpec spec = {}) {
+  void operator()(const char*, Field T::* field, FieldSpec spec = {}) {
     static const T kDefault{};
     if (!spec.is_tagged() || !spec.present(writer_.version())) return;
     if (value_.*field == kDefault.*field) return;

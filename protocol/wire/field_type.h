@@ -44,8 +44,8 @@ concept StrongNumber = requires(const T& t) {
 
 // What is always the same number of bytes.
 template <class T>
-concept FixedWidth = std::integral<T> || std::is_enum_v<T> || StrongNumber<T> ||
-                     std::same_as<T, Uuid>;
+concept FixedWidth =
+    std::integral<T> || std::is_enum_v<T> || StrongNumber<T> || std::same_as<T, Uuid>;
 
 template <class T>
 struct WireNumber {

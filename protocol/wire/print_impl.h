@@ -49,7 +49,7 @@ class FieldPrinter {
   FieldPrinter(TextWriter& text, const T& value) : text_(text), value_(value) {}
 
   template <class Field>
-  void operator()(const char* name, Field T::*field, FieldSpec spec = {}) {
+  void operator()(const char* name, Field T::* field, FieldSpec spec = {}) {
     static const T kDefault{};
     if (text_.full() || !spec.present(text_.version())) return;
     if (spec.is_tagged() && value_.*field == kDefault.*field) return;

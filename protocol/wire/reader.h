@@ -1,6 +1,6 @@
 // Reads primitives of the wire from a view, checking every length against the bytes that are left.
-// After the first failure nothing further is read: every call returns zero or nothing. For the codec
-// alone.
+// After the first failure nothing further is read: every call returns zero or nothing. For the
+// codec alone.
 //
 // Thread   one owner
 // Owns     nothing
@@ -80,7 +80,8 @@ class Reader {
   }
 
   bool charge(std::size_t bytes) {
-    if (budget_->charge(bytes)) [[likely]] return true;
+    if (budget_->charge(bytes)) [[likely]]
+      return true;
     fail(Errc::budget_exceeded);
     return false;
   }
@@ -110,7 +111,8 @@ class Reader {
  private:
   std::uint32_t long_uvarint();
   std::int64_t not_below_null(std::int64_t length) {
-    if (length < -1) [[unlikely]] fail(Errc::malformed_frame);
+    if (length < -1) [[unlikely]]
+      fail(Errc::malformed_frame);
     return length;
   }
 

@@ -54,7 +54,8 @@ class Writer {
   }
 
   void text(std::string_view text) {
-    if (!flexible_ && text.size() > kPlainTextMax) [[unlikely]] text = cut(text);
+    if (!flexible_ && text.size() > kPlainTextMax) [[unlikely]]
+      text = cut(text);
     length16(static_cast<std::int64_t>(text.size()));
     bytes(as_bytes(text));
   }

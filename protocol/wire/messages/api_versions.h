@@ -105,8 +105,7 @@ struct ApiVersionsResponse {
     v("api_keys", &ApiVersionsResponse::apis);
     v("throttle_time_ms", &ApiVersionsResponse::throttle_time_ms, since(1));
     v("supported_features", &ApiVersionsResponse::supported_features, since(3).tag(0));
-    v("finalized_features_epoch", &ApiVersionsResponse::finalized_features_epoch,
-      since(3).tag(1));
+    v("finalized_features_epoch", &ApiVersionsResponse::finalized_features_epoch, since(3).tag(1));
     v("finalized_features", &ApiVersionsResponse::finalized_features, since(3).tag(2));
     v("zk_migration_ready", &ApiVersionsResponse::zk_migration_ready, since(3).tag(3));
   }

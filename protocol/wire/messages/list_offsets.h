@@ -31,10 +31,10 @@ inline constexpr ApiInfo kListOffsetsApi{
 // Times with a meaning of their own in a request; any other negative one is UNSUPPORTED_VERSION.
 inline constexpr Timestamp kLatestOffset{-1};
 inline constexpr Timestamp kEarliestOffset{-2};
-inline constexpr Timestamp kOffsetOfMaxTimestamp{-3};        // v7 and later
-inline constexpr Timestamp kEarliestLocalOffset{-4};         // v8 and later
-inline constexpr Timestamp kLatestTieredOffset{-5};          // v9 and later
-inline constexpr Timestamp kEarliestPendingUploadOffset{-6}; // v11 and later
+inline constexpr Timestamp kOffsetOfMaxTimestamp{-3};         // v7 and later
+inline constexpr Timestamp kEarliestLocalOffset{-4};          // v8 and later
+inline constexpr Timestamp kLatestTieredOffset{-5};           // v9 and later
+inline constexpr Timestamp kEarliestPendingUploadOffset{-6};  // v11 and later
 
 struct ListOffsetsRequest {
   static constexpr const char* kName = "ListOffsetsRequest";

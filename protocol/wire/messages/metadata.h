@@ -53,9 +53,7 @@ struct MetadataRequest {
   bool include_cluster_authorized_operations = false;
   bool include_topic_authorized_operations = false;
 
-  bool asks_all(std::int16_t version) const {
-    return !topics || (version == 0 && topics->empty());
-  }
+  bool asks_all(std::int16_t version) const { return !topics || (version == 0 && topics->empty()); }
 
   template <class V>
   static constexpr void describe(V& v) {
