@@ -29,6 +29,8 @@ class FdLease {
 
 // One file by its name. Holding a File does not hold a descriptor: the disk keeps at most its limit
 // open and reopens on demand (least recently used closes first, never one with unsynced writes).
+// Once its path was renamed or removed, a File may fail with any I/O code, but never shows another
+// file's bytes; leases and the bytes behind them stay.
 class File {
  public:
   virtual ~File() = default;
@@ -40,7 +42,8 @@ class File {
   // Errors   any I/O code
   virtual Result<std::size_t> read_at(std::uint64_t position, MutableByteView to) const = 0;
 
-  // The same without ever waiting for the device.
+  // The same without waiting for the device. Where the file system cannot promise that (no
+  // RWF_NOWAIT), a look at the page cache decides, and a page dropped in between costs a wait.
   //
   // Errors   would_block   some of the bytes are not in memory; nothing is promised about `to`
   virtual Result<std::size_t> read_at_nowait(std::uint64_t position, MutableByteView to) const = 0;
@@ -56,20 +59,23 @@ class File {
 
   // fdatasync: when it succeeds, every write that returned before the call survives a power loss,
   // and so does the size of the file. After a failure the file must not be synced again: the
-  // kernel may have dropped the dirty pages.
+  // kernel may have dropped the dirty pages. (PosixDisk then answers every later sync of this File
+  // with the first error.)
   virtual Result<void> sync() = 0;
 
   virtual Result<std::uint64_t> size() const = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
 
-  // Makes room for `length` bytes from `position` without changing the size.
+  // Makes room for `length` bytes from `position` without changing the size; does nothing on file
+  // systems that cannot.
   virtual Result<void> allocate(std::uint64_t position, std::uint64_t length) = 0;
 
   // Starts writing dirty pages of the range to the device without waiting (sync_file_range); no
   // promise of durability.
   virtual void start_writeback(std::uint64_t position, std::uint64_t length) = 0;
 
-  // Drops clean cached pages of the range, so that the next read asks the device.
+  // Drops the clean cached pages that the range touches (and perhaps neighbours), so that the next
+  // read asks the device.
   virtual void drop_cache(std::uint64_t position, std::uint64_t length) = 0;
 
   // Asks the kernel to read the range ahead, without waiting.
