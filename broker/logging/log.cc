@@ -16,8 +16,8 @@
 namespace strandline {
 namespace {
 
-constexpr std::array<std::string_view, 6> kLevelNames = {"trace", "debug", "info",
-                                                         "warn",  "error", "off"};
+constexpr std::array<std::string_view, 6> kLevelNames = {"trace",   "debug", "info",
+                                                         "warning", "error", "off"};
 
 // A line longer than this is cut: a message holds at most a few fields of peer bytes.
 constexpr std::size_t kLineBytesMax = 4096;
@@ -123,7 +123,7 @@ void write_line(LogLevel level, std::string_view component, std::string_view mes
   line.reserve(160);
   const std::string_view name = log_level_name(level);
   line += name;
-  line.append(6 - name.size(), ' ');
+  line.append(8 - name.size(), ' ');
   line += component;
   line += ": ";
   append_escaped(line, message);

@@ -1,6 +1,6 @@
 // What the broker tells the people who run it: one line an event, on stderr.
 //
-//   2026-11-21T04:05:06.123Z warn  net: malformed frame, closing peer=127.0.0.1:4242 reason=size
+//   2026-11-21T04:05:06.123Z warning net: malformed frame, closing peer=127.0.0.1:4242 reason=size
 //
 //   log_line(LogLevel::info, "net", "listening", {{"host", host}, {"port", port}});
 //   log_limited(LogLevel::warn, "net", "malformed", "malformed frame, closing", {{"peer", peer}});
@@ -24,7 +24,7 @@ namespace strandline {
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 
-// "trace", "debug", "info", "warn", "error", "off".
+// "trace", "debug", "info", "warning", "error", "off".
 std::string_view log_level_name(LogLevel level);
 
 // The level of that name; false, and `level` untouched, when there is none.

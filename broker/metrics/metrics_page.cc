@@ -45,12 +45,13 @@ void shard_gauge(TextExposition& out, Shards shards, std::string_view name, std:
 template <std::size_t N>
 void counters_by_reason(TextExposition& out, Shards shards, std::string_view name,
                         std::string_view help, std::array<Counter, N> ShardMetrics::* field,
-                        const std::array<std::string_view, N>& names) {
+                        const std::array<std::string_view, N>& names,
+                        std::string_view label = "reason") {
   out.family(name, Type::counter, help);
   for (std::size_t i = 0; i < N; ++i) {
     std::uint64_t sum = 0;
     for (const ShardMetrics* shard : shards) sum += (shard->*field)[i].value();
-    out.sample(TextExposition::join({{"reason", names[i]}}), sum);
+    out.sample(TextExposition::join({{label, names[i]}}), sum);
   }
 }
 
@@ -188,6 +189,9 @@ void connection_part(TextExposition& out, Shards shards) {
                      &M::connections_closed, kCloseReasonNames);
   counters_by_reason(out, shards, "strandline_malformed_frames_total",
                      "Frames that were no valid request.", &M::malformed, kMalformedKindNames);
+  counters_by_reason(out, shards, "strandline_http_responses_total",
+                     "HTTP responses, by class of status.", &M::http_responses, kHttpClassNames,
+                     "status");
   shard_gauge(out, shards, "strandline_memory_in_flight_bytes",
               "Requests being read or answered and answers not sent yet, by shard.",
               &M::memory_in_flight_bytes);

@@ -61,6 +61,8 @@ enum class MalformedKind : std::uint8_t {
 inline constexpr std::array<std::string_view, 7> kMalformedKindNames = {
     "size", "header", "body", "unknown_api", "version", "checksum", "batch"};
 
+inline constexpr std::array<std::string_view, 4> kHttpClassNames = {"2xx", "3xx", "4xx", "5xx"};
+
 struct ShardMetrics {
   // --- requests. The entry of an API key comes into being with its first request.
   static constexpr std::size_t kApiKeys = 128;
@@ -109,6 +111,13 @@ struct ShardMetrics {
   }
   std::array<Counter, kMalformedKindNames.size()> malformed{};
   void count_malformed(MalformedKind kind) { malformed[static_cast<std::size_t>(kind)].add(); }
+
+  // --- HTTP, by class of status: 2xx, 3xx, 4xx, 5xx
+  std::array<Counter, kHttpClassNames.size()> http_responses{};
+  void count_http(int status) {
+    const int slot = status / 100 - 2;
+    http_responses[slot >= 0 && slot < 4 ? static_cast<std::size_t>(slot) : 3].add();
+  }
 
   // --- memory and back-pressure
   Gauge memory_in_flight_bytes;  // requests being read or answered, and answers not sent yet

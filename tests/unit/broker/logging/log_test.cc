@@ -43,7 +43,7 @@ TEST_CASE("log: a line holds level, component, message and fields", "[log]") {
             {"share", 0.5}});
   REQUIRE(lines.size() == 1);
   CHECK(lines[0] ==
-        "warn  net: closing peer=127.0.0.1:9 offset=-1 bytes=18446744073709551615 ok=false "
+        "warning net: closing peer=127.0.0.1:9 offset=-1 bytes=18446744073709551615 ok=false "
         "share=0.5");
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("log: a peer cannot forge a line or a field", "[log]") {
   CHECK(lines[0].find('\x1b') == std::string::npos);
   CHECK(
       lines[0] ==
-      R"(info  net: client\x0aerror x: y id="a\x0d\x0a2026 error net: b=1 \"q\" \x1b[31m" empty="")");
+      R"(info    net: client\x0aerror x: y id="a\x0d\x0a2026 error net: b=1 \"q\" \x1b[31m" empty="")");
 }
 
 TEST_CASE("log: a value of any length makes a line of bounded length", "[log]") {

@@ -1,0 +1,110 @@
+// What the HTTP side asks the broker. The runtime implements it.
+//
+// Two steps, because the numbers live on many shards and answering must not wait: AdminSource
+// gathers, then the router reads a finished AdminBackend.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/logging/log.h"
+#include "broker/metrics/metrics_page.h"
+
+namespace strandline {
+
+struct HealthCheck {
+  std::string name;  // "data directory"
+  bool ok = true;
+  std::string detail;  // for people: what is wrong, or a figure
+};
+
+// May clients be served? If not, why not yet.
+struct Readiness {
+  bool serving = false;
+  std::string reason;
+};
+
+struct BrokerView {
+  std::int32_t node_id = 0;
+  std::string host;
+  std::int32_t port = 0;
+};
+
+struct ClusterView {
+  std::string cluster_id;
+  std::int32_t controller_id = -1;
+  std::vector<BrokerView> brokers;
+  std::int64_t topics = 0;
+  std::int64_t partitions = 0;
+};
+
+struct TopicView {
+  std::string name;
+  std::string topic_id;
+  bool internal = false;
+  std::vector<PartitionSample> partitions;  // by number
+};
+
+struct SettingView {
+  std::string name;
+  std::string value;
+  std::string source;  // "default", "file", "command line"
+};
+
+struct SelfView {
+  std::int32_t node_id = 0;
+  std::string version;
+  std::string commit;
+  double uptime_seconds = 0;
+  std::string kafka_address;
+  std::string http_address;
+  std::string data_directory;
+  std::vector<SettingView> settings;
+};
+
+// One consistent answer, read by the router.
+//
+// Thread   the HTTP server's
+class AdminBackend {
+ public:
+  virtual ~AdminBackend() = default;
+
+  virtual std::string metrics_page() const = 0;
+  virtual std::vector<HealthCheck> health() const = 0;
+  virtual Readiness readiness() const = 0;
+  virtual ClusterView cluster() const = 0;
+  virtual std::vector<TopicView> topics() const = 0;  // by name
+  virtual std::optional<TopicView> topic(std::string_view name) const = 0;
+  virtual SelfView self() const = 0;
+
+  // The level of all log lines from now on; until the restart, it is not a setting.
+  virtual void change_log_level(LogLevel level) { set_log_level(level); }
+  virtual LogLevel current_log_level() const { return log_level(); }
+};
+
+// How much has to be gathered before a request can be answered.
+enum class AdminScope : std::uint8_t {
+  broker,      // what is known without asking a shard
+  shards,      // each shard has to answer (a hung one shows)
+  partitions,  // each shard tells of its partitions
+};
+
+// Thread   the HTTP server's
+class AdminSource {
+ public:
+  using Done = std::function<void(std::shared_ptr<AdminBackend>)>;
+
+  virtual ~AdminSource() = default;
+
+  // Calls `done` once with what the scope needs: inside the call or later, but on the thread that
+  // called. May drop it when the broker stops. The server gives up after gather_timeout and answers
+  // 503.
+  virtual void gather(AdminScope scope, Done done) = 0;
+};
+
+}  // namespace strandline
