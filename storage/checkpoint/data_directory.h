@@ -1,0 +1,53 @@
+// A data directory that is ours: locked against other processes, of a format this program reads,
+// and belonging to this cluster and node. Format of the file `meta`: docs/formats/checkpoint.md
+//
+// Thread   open() once at the start; identity() any
+// Owns     the lock (file `lock`), until it is destroyed or the process dies
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/base/prng.h"
+#include "protocol/proto/storage_records.h"
+#include "storage/io/disk.h"
+
+namespace strandline {
+
+inline constexpr std::uint32_t kDirectoryFormatVersion = 1;
+
+class DataDirectory {
+ public:
+  // What is not given is taken from the directory, or made up when the directory is new.
+  struct Expectations {
+    std::optional<Uuid> cluster_id;
+    std::optional<BrokerId> node_id;
+  };
+
+  // Locks the directory, then reads its `meta` or, when the directory is empty, writes one with a
+  // new directory id (and a new cluster id and node 0 unless expected otherwise).
+  //
+  // prng     for new ids; seeded from the system's entropy in production
+  // why      set on an error: what was wrong, where, and what to do next
+  // Errors   directory_locked     another process uses it
+  //          foreign_directory    of another cluster or node, or no data directory at all
+  //          unsupported_format   written by a newer version
+  //          corrupt_file         `meta` is damaged
+  //          any I/O code
+  static Result<DataDirectory> open(Disk& disk, const std::string& directory_name,
+                                    const Expectations& expectations, Prng& prng, std::string& why);
+
+  const DirectoryIdentity& identity() const { return identity_; }
+  bool is_new() const { return is_new_; }
+
+ private:
+  DataDirectory(std::unique_ptr<DirectoryLock> lock, const DirectoryIdentity& identity,
+                bool is_new);
+
+  std::unique_ptr<DirectoryLock> lock_;
+  DirectoryIdentity identity_;
+  bool is_new_ = false;
+};
+
+}  // namespace strandline
