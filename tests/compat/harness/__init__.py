@@ -1,0 +1,1 @@
+"""What the compatibility tests stand on: brokers to test, clients to fetch, a runner to count."""
