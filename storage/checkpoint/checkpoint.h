@@ -75,7 +75,6 @@ class Checkpoint {
   std::uint64_t bytes_written() const;
 
  private:
-  struct Slot;
   Checkpoint(Disk& disk, const Options& options);
 
   Result<void> append_changes(const std::vector<CheckpointEntry>& changes);
@@ -90,13 +89,13 @@ class Checkpoint {
   std::map<PartitionKey, PartitionCheckpoint> partitions_;
   std::set<PartitionKey> changed_;
 
-  std::mutex write_mutex_;      // held for a whole write(); guards the rest
-  std::shared_ptr<File> file_;  // the slot written to; null: an image comes first
-  int slot_ = 1;                // its number
+  mutable std::mutex write_mutex_;  // held for a whole write(); guards the rest
+  std::shared_ptr<File> file_;      // the slot written to; null: an image comes first
+  int slot_ = 1;                    // its number
   std::uint64_t generation_ = 0;
   std::uint32_t next_frame_ = 0;
-  std::uint64_t end_ = 0;  // where the next frame goes
-  std::uint64_t image_end_ = 0;
+  std::uint64_t end_ = 0;        // where the next frame goes
+  std::uint64_t image_end_ = 0;  // where the journal begins
   std::uint64_t bytes_written_ = 0;
   ErrorCode failed_;
 };

@@ -101,7 +101,7 @@ class ProducerState {
   std::uint64_t dropped_ = 0;
 };
 
-// The sequence rules for one known producer; update() and the compaction of logs share them.
+// The rules of check() for one known producer.
 Result<ProducerCheck> check_against(const ProducerEntry& entry, const BatchHeader& header);
 
 }  // namespace strandline

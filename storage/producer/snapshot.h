@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/proto/storage_records.h"
+#include "storage/checkpoint/guarded_file.h"
 #include "storage/io/disk.h"
 
 namespace strandline {
@@ -22,16 +23,12 @@ std::string snapshot_file_name(Offset next_offset);
 // The offset in a snapshot's name; none for other names.
 std::optional<Offset> snapshot_offset(std::string_view file_name);
 
-enum class SnapshotSync {
-  durable,     // survives a power loss when the call returns
-  eventually,  // written, not waited for; a torn one is found out by its checksum
-};
-
 // Writes `directory/<next_offset>.snapshot`, replacing one of that name.
 //
+// how      `eventually` is enough where the log can still be replayed from an older one
 // Errors   any I/O code
 Result<void> write_producer_snapshot(Disk& disk, std::string_view directory,
-                                     const ProducerSnapshot& snapshot, SnapshotSync sync);
+                                     const ProducerSnapshot& snapshot, Replacement how);
 
 // Errors   ENOENT               no such snapshot
 //          corrupt_file         damaged
