@@ -78,6 +78,8 @@ void broker_part(TextExposition& out, const BrokerSample& broker) {
   out.family("strandline_memory_budget_bytes", Type::gauge,
              "Memory for requests and responses in flight; at it, connections wait.");
   out.sample("", broker.memory_budget_bytes);
+  out.family("strandline_memory_used_bytes", Type::gauge, "How much of the budget is in use.");
+  out.sample("", broker.memory_used_bytes);
   out.family("strandline_disk_free_bytes", Type::gauge, "Free space where the data lies.");
   out.sample("", broker.data_disk_free_bytes);
   out.family("strandline_disk_size_bytes", Type::gauge, "Size of the file system of the data.");
@@ -86,6 +88,14 @@ void broker_part(TextExposition& out, const BrokerSample& broker) {
   out.sample("", broker.disk_full ? 1 : 0);
   out.family("strandline_open_segment_files", Type::gauge, "Segment and index files held open.");
   out.sample("", broker.open_files);
+  out.family("strandline_open_segment_files_exceeded_total", Type::counter,
+             "Times files.open.max was exceeded because every open file had unsynced writes.");
+  out.sample("", broker.open_files_exceeded);
+  out.family("strandline_damage_total", Type::counter,
+             "Damage met since the start: records affected, torn tails cut, helper files rebuilt.");
+  out.sample(R"(kind="records")", broker.damage_found);
+  out.sample(R"(kind="tail_cut")", broker.tails_cut);
+  out.sample(R"(kind="rebuilt")", broker.files_rebuilt);
 }
 
 void process_part(TextExposition& out, const ProcessSample& process) {
@@ -215,6 +225,9 @@ void log_part(TextExposition& out, Shards shards) {
           &M::produce_bytes);
   counter(out, shards, "strandline_produce_duplicates_total",
           "Batches an idempotent producer sent again.", &M::produce_duplicates);
+  counter(out, shards, "strandline_producers_forgotten_total",
+          "Idempotent producers dropped because producer.ids.max was reached.",
+          &M::producers_forgotten);
   counter(out, shards, "strandline_fetch_bytes_total", "Bytes of record batches sent.",
           &M::fetch_bytes);
   out.family("strandline_fetch_path_bytes_total", Type::counter,

@@ -1,7 +1,7 @@
 // The page Prometheus reads: everything the broker counts, in the text exposition format 0.0.4.
 //
 // A core: the caller gathers the numbers, this writes them down. Written by hand and not through
-// prometheus-cpp; docs/decisions/0006-metrics-exposition.md says why.
+// prometheus-cpp; docs/decisions/0005-metrics-exposition.md says why.
 //
 // Thread   any; shard counters are read while their shards go on
 #pragma once
@@ -53,10 +53,15 @@ struct BrokerSample {
   double uptime_seconds = 0;
   std::int64_t connections_max = 0;
   std::int64_t memory_budget_bytes = 0;
+  std::int64_t memory_used_bytes = 0;  // of the budget
   std::int64_t data_disk_free_bytes = 0;
   std::int64_t data_disk_total_bytes = 0;
-  bool disk_full = false;       // over the first water mark: produce is refused
-  std::int64_t open_files = 0;  // segment files held open
+  bool disk_full = false;                 // over the first water mark: produce is refused
+  std::int64_t open_files = 0;            // segment files held open
+  std::uint64_t open_files_exceeded = 0;  // times files.open.max had to be exceeded
+  std::uint64_t damage_found = 0;         // what the DamageReporter was told since the start
+  std::uint64_t tails_cut = 0;
+  std::uint64_t files_rebuilt = 0;
 };
 
 struct MetricsInput {

@@ -126,9 +126,10 @@ struct ShardMetrics {
   // --- produce
   Counter produce_batches;
   Counter produce_records;
-  Counter produce_bytes;       // of record batches accepted
-  Counter produce_duplicates;  // batches known from before, answered with their first offset
-  Histogram append_stall;      // ns a buffered append kept the shard
+  Counter produce_bytes;        // of record batches accepted
+  Counter produce_duplicates;   // batches known from before, answered with their first offset
+  Counter producers_forgotten;  // idempotent ones, at producer.ids.max
+  Histogram append_stall;       // ns a buffered append kept the shard
 
   // --- fetch
   Counter fetch_bytes;           // of record batches sent to consumers
