@@ -18,7 +18,8 @@ namespace strandline {
 //
 // name     of the file, for messages
 // Returns  all problems, each with "name:line:" in front; what was fine has been set
-std::vector<std::string> apply_toml(Settings& settings, std::string_view text, std::string_view name);
+std::vector<std::string> apply_toml(Settings& settings, std::string_view text,
+                                    std::string_view name);
 
 // What the command line asks the daemon to do.
 struct CommandLine {

@@ -42,10 +42,10 @@ struct Settings {
 };
 
 enum class SettingKind : std::uint8_t {
-  boolean,           // true or false
+  boolean,  // true or false
   integer,
-  bytes,             // 1048576, "1MiB"; KiB, MiB, GiB, TiB are powers of 1024, kB, MB, GB of 1000
-  duration,          // milliseconds, or "250ms", "10s", "5m", "12h", "7d"
+  bytes,     // 1048576, "1MiB"; KiB, MiB, GiB, TiB are powers of 1024, kB, MB, GB of 1000
+  duration,  // milliseconds, or "250ms", "10s", "5m", "12h", "7d"
   text,
   address,           // host:port
   optional_address,  // host:port or "none"

@@ -1,12 +1,13 @@
 // Listens at http.listen and serves every connection with a session of its own.
 //
-// At HttpLimits::connections_max a further connection is told 503 and closed. When descriptors run
-// out, accepting pauses for a moment and is tried again.
+// When descriptors run out, accepting pauses for a moment and is tried again. HTTP on the kafka
+// port needs no server: see HttpSessions and looks_like_http().
 //
 // Thread   the io_context's one thread, stop() and the destructor too
 // Owns     the listening socket and the sessions; destroyed before its io_context
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,8 +32,8 @@ class HttpServer {
 
   // Binds and begins to accept as soon as the io_context runs.
   //
-  // context, source, metrics   must outlive the server; metrics may be null
-  // Errors                     the system's: address in use, no such address, not allowed
+  // source, metrics   must outlive the io_context's last run; metrics may be null
+  // Errors            the system's: address in use, no such address, not allowed
   static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, Config config,
                                                   AdminSource& source, ShardMetrics* metrics);
   ~HttpServer();

@@ -1,5 +1,6 @@
 // The records of the metadata log as plain structs, and their bytes. All cluster metadata is a fold
-// over these; field by field meaning: protocol/proto/metadata.proto. Format: docs/formats/metadata.md
+// over these; field by field meaning: protocol/proto/metadata.proto. Format:
+// docs/formats/metadata.md
 //
 // Thread   values and pure functions
 #pragma once
@@ -49,7 +50,7 @@ enum class ConfigResource : std::int8_t { topic = 2, broker = 4 };
 // One config override is set, or removed.
 struct ConfigRecord {
   ConfigResource resource = ConfigResource::topic;
-  std::string resource_name;         // topic name; broker id in digits, "" for all brokers
+  std::string resource_name;  // topic name; broker id in digits, "" for all brokers
   std::string name;
   std::optional<std::string> value;  // none: back to the default
   friend bool operator==(const ConfigRecord&, const ConfigRecord&) = default;
@@ -70,7 +71,8 @@ struct BrokerRegistrationRecord {
   std::optional<HostPort> advertised;  // none: clients are told the address they came to
   std::optional<std::string> rack;
   bool fenced = false;
-  friend bool operator==(const BrokerRegistrationRecord&, const BrokerRegistrationRecord&) = default;
+  friend bool operator==(const BrokerRegistrationRecord&,
+                         const BrokerRegistrationRecord&) = default;
 };
 
 // A feature is finalised at a level; "metadata.version" guards the log itself.
@@ -84,8 +86,8 @@ using MetadataRecord =
     std::variant<TopicRecord, PartitionRecord, RemoveTopicRecord, ConfigRecord, ProducerIdsRecord,
                  BrokerRegistrationRecord, FeatureLevelRecord>;
 
-// The bytes of a record's value in the log: version byte 1, XXH3-64 of the message (big-endian), the
-// Protobuf message.
+// The bytes of a record's value in the log: version byte 1, XXH3-64 of the message (big-endian),
+// the Protobuf message.
 std::string encode_metadata_record(const MetadataRecord& record);
 
 // Errors   corrupt_file         checksum, message or a field in it is wrong

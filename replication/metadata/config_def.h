@@ -53,6 +53,9 @@ struct ConfigDef {
 // nullptr when the table has no such name. Needs a table sorted by name.
 const ConfigDef* find_config(std::span<const ConfigDef> sorted, std::string_view name);
 
+// Longer values are refused: every broker keeps all configs in memory.
+inline constexpr std::size_t kConfigValueBytesMax = 32 * 1024;
+
 // Checks `value` and gives its canonical form (no blanks around it, "true" for "TRUE", list items
 // joined by single commas).
 struct ConfigCheck {

@@ -31,6 +31,7 @@ struct Outcome {
 };
 
 struct ControllerConfig {
+  BrokerId self = kNoBroker;  // whose run-time configs apply here
   bool auto_create_topics = true;
   bool delete_topics = true;
   std::int32_t num_partitions = 1;               // of a topic that names none
@@ -101,7 +102,8 @@ struct ConfigAlteration {
   std::vector<ConfigChange> changes;  // a full replacement uses `set` throughout
 };
 
-// One answer per item of the request, in its order, and the records of all that were granted.
+// One answer per item of the request, in its order, and the records of all that were granted. A
+// topic that a request creates or deletes twice is answered once, with invalid_request.
 template <class Item>
 struct Decision {
   std::vector<Item> items;
@@ -160,11 +162,33 @@ class Controller {
   std::shared_ptr<const MetadataImage> publish() { return state_.publish(); }
   const ControllerConfig& config() const { return config_; }
 
+  // A broker-wide config: changed at run time for this broker, or for all, else as configured.
+  bool auto_create_enabled() const;
+  std::int32_t num_partitions() const;
+  std::int32_t replication_factor() const;  // of a topic that names none; -1 resolved
+
  private:
+  friend class TopicCreation;
+
+  std::optional<std::string> run_time_config(std::string_view name) const;
+  Decision<Outcome> alter(std::span<const ConfigAlteration> resources, bool replace,
+                          bool validate_only) const;
+
   ControllerConfig config_;
   MetadataState state_;
   Prng prng_;
 };
+
+// Which replicas a new partition gets: brokers in turn from `start`, so that leaders spread.
+std::vector<BrokerId> place_replicas(std::span<const BrokerId> live, std::size_t start,
+                                     std::int32_t replication_factor);
+
+// The first state of a partition: the live replicas are in sync, the first of them leads.
+PartitionRecord first_partition_state(const MetadataImage& image, const Uuid& topic_id,
+                                      PartitionIndex partition, std::vector<BrokerId> replicas);
+
+// What is wrong with one manual replica list: an unknown broker, one named twice, none live.
+Outcome check_replicas(const MetadataImage& image, std::span<const BrokerId> replicas);
 
 // Name rules of Kafka: letters, digits, '.', '_', '-'; at most 249; not "." or "..".
 Outcome check_topic_name(std::string_view name);

@@ -26,7 +26,7 @@ namespace strandline {
 struct PartitionImage {
   std::vector<BrokerId> replicas;  // in order of preference
   std::vector<BrokerId> isr;
-  BrokerId leader = kNoBroker;     // kNoBroker: none at present
+  BrokerId leader = kNoBroker;  // kNoBroker: none at present
   LeaderEpoch leader_epoch;
   std::int32_t partition_epoch = 0;  // grows with every change of the partition
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
@@ -90,11 +90,14 @@ struct MetadataImage {
   const ConfigMap& broker_overrides(std::string_view broker) const;
 };
 
-// Topics whose name begins so belong to the broker itself and cannot be written by clients.
+// The form of a topic name in which '.' and '_' are the same.
+std::string folded_topic_name(std::string_view name);
+
+// Topics that belong to the broker itself and cannot be written by clients.
 bool is_internal_topic(std::string_view name);
 
-// The layers that decide a topic's configs on broker `self`: its overrides, run-time defaults of that
-// broker and of all, the settings file's. Good as long as all arguments are.
+// The layers that decide a topic's configs on broker `self`: its overrides, run-time defaults of
+// that broker and of all, the settings file's. Good as long as all arguments are.
 //
 // topic             nullptr: the defaults alone
 // static_defaults   keys with kTopicDefaultsPrefix
@@ -118,13 +121,18 @@ class MetadataState {
 
   // Applies one committed record. Records of a removed topic and of removed configs are harmless.
   //
-  // Errors   unsupported_format   "metadata.version" above kMetadataVersion: this program is too old
+  // Errors   unsupported_format   "metadata.version" above kMetadataVersion: this program is too
+  // old
   //          corrupt_file         a record that cannot follow the ones before (a partition of an
-  //                               unknown topic, an index with a gap, a name taken, an older epoch);
-  //                               nothing changed
+  //                               unknown topic, an index with a gap, a name taken, an older
+  //                               epoch); nothing changed
   Result<void> apply(const MetadataRecord& record);
 
   const MetadataImage& image() const { return image_; }
+
+  // The existing topic whose name differs from `name` at most in '.' for '_': the two could not be
+  // told apart in metric names. nullptr when there is none.
+  const std::string* colliding_topic(std::string_view name) const;
 
   // The image as it is now, to be handed to shards. Costs a copy of bucket pointers.
   std::shared_ptr<const MetadataImage> publish();
@@ -141,6 +149,8 @@ class MetadataState {
   void take_leadership_on(BrokerId broker);
 
   MetadataImage image_;
+  // Names with '.' as '_' to the names themselves.
+  std::map<std::string, std::string, std::less<>> folded_names_;
   // Topics copied since the last publish(): only these may be written in place.
   std::map<Uuid, std::shared_ptr<TopicImage>> edited_;
 };

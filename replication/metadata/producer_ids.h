@@ -16,7 +16,7 @@ class ProducerIdPool {
   // None when the block is used up: ask the controller for another, then refill().
   std::optional<ProducerId> take();
 
-  // Adds a block that is committed. What was left of the one before is kept to the end of it.
+  // Adds a block that is committed, behind what is left. With one waiting already it is dropped.
   void refill(const ProducerIdBlock& block);
 
  private:

@@ -1,8 +1,8 @@
-// The configs of a topic, under Kafka's names: which there are, what they may be, and what holds for
-// a topic once overrides and defaults are laid over each other.
+// The configs of a topic, under Kafka's names: which there are, what they may be, and what holds
+// for a topic once overrides and defaults are laid over each other.
 //
-// A value is looked for in layers, first found wins: the topic's own override, a broker-wide default
-// changed at run time, one from the settings file (topic.defaults.*), the built-in default.
+// A value is looked for in layers, first found wins: the topic's own override, a broker-wide
+// default changed at run time, one from the settings file (topic.defaults.*), the built-in default.
 //
 // Thread   values and pure functions
 #pragma once
@@ -43,7 +43,7 @@ struct TopicConfig {
   std::int64_t min_compaction_lag_ms = 0;
   std::int32_t min_insync_replicas = 1;
   bool preallocate = false;
-  std::int64_t retention_bytes = -1;  // -1: no bound
+  std::int64_t retention_bytes = -1;        // -1: no bound
   std::int64_t retention_ms = 604'800'000;  // -1: for ever
   std::int32_t segment_bytes = 1'073'741'824;
   std::int32_t segment_index_bytes = 10'485'760;

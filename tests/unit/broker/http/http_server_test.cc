@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -19,6 +17,7 @@
 #include <string>
 #include <thread>
 
+#include "broker/http/http_sessions.h"
 #include "broker/http/kafka_port.h"
 #include "tests/unit/broker/http/fake_backend.h"
 
@@ -339,33 +338,57 @@ TEST_CASE("kafka port: HTTP is told apart by its first bytes", "[http]") {
   CHECK_FALSE(looks_like_http(frame));
 }
 
-TEST_CASE("kafka port: a connection with bytes read already is served and kept alive", "[http]") {
-  ServerHarness t;
-  asio::io_context& io = t.io();
-  asio::ip::tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
-  const RouterConfig router{.allowed_names = {}, .http_address = "127.0.0.1:9644"};
-  const HttpLimits limits = ServerHarness::short_limits();
-  Client client{acceptor.local_endpoint().port()};
-  client.send("GET /met");
+// Connections of the kafka port that turned out to speak HTTP, after 8 bytes were read.
+struct KafkaPortHarness {
+  ServerHarness server;
+  asio::ip::tcp::acceptor acceptor{server.io(), {asio::ip::address_v4::loopback(), 0}};
+  std::unique_ptr<HttpSessions> sessions;
 
-  asio::ip::tcp::socket socket = acceptor.accept();
-  std::string read(8, '\0');
-  asio::read(socket, asio::buffer(read));
-  std::promise<void> ended;
-  t.on_thread([&] {
-    asio::co_spawn(
-        io,
-        serve_http_on_kafka_port(std::move(socket), as_bytes(read),
-                                 {.router = router, .limits = limits, .source = t.source}),
-        [&](std::exception_ptr) { ended.set_value(); });
-    read.assign(8, '?');  // the caller's buffer is his own again
-  });
-  client.send("rics HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  CHECK(client.receive().find("# TYPE x gauge") != std::string::npos);
-  CHECK(client.ask("GET", "/v1/topics").starts_with("HTTP/1.1 404"));
-  CHECK(client.ask("GET", "/ready").starts_with("HTTP/1.1 200"));
-  CHECK(client.sees_end());  // idle
-  ended.get_future().wait();
+  explicit KafkaPortHarness(std::size_t connections_max = 8) {
+    HttpLimits limits = ServerHarness::short_limits();
+    limits.connections_max = connections_max;
+    server.on_thread([&] {
+      sessions = std::make_unique<HttpSessions>(
+          server.io(), HttpSurface::kafka_port,
+          RouterConfig{.allowed_names = {}, .http_address = "127.0.0.1:9644"}, limits,
+          server.source, nullptr);
+    });
+  }
+  ~KafkaPortHarness() {
+    server.on_thread([&] { sessions.reset(); });
+  }
+
+  std::unique_ptr<Client> connect() {
+    auto client = std::make_unique<Client>(acceptor.local_endpoint().port());
+    client->send("GET /met");
+    asio::ip::tcp::socket socket = acceptor.accept();
+    std::string read(8, '\0');
+    asio::read(socket, asio::buffer(read));
+    server.on_thread([&] { sessions->serve(std::move(socket), std::move(read)); });
+    return client;
+  }
+};
+
+constexpr std::string_view kRest = "rics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+TEST_CASE("kafka port: a connection with bytes read already is served and kept alive", "[http]") {
+  KafkaPortHarness t;
+  const auto client = t.connect();
+  client->send(kRest);
+  CHECK(client->receive().find("# TYPE x gauge") != std::string::npos);
+  CHECK(client->ask("GET", "/v1/topics").starts_with("HTTP/1.1 404"));
+  CHECK(client->ask("GET", "/ready").starts_with("HTTP/1.1 200"));
+  CHECK(client->sees_end());  // idle
+  CHECK(t.server.on_thread([&] { return t.sessions->size(); }) == 0);
+}
+
+TEST_CASE("kafka port: HTTP has a limit of its own", "[http]") {
+  KafkaPortHarness t{1};
+  const auto first = t.connect();
+  const auto second = t.connect();
+  CHECK(second->receive().starts_with("HTTP/1.1 503"));
+  first->send(kRest);
+  CHECK(first->receive().starts_with("HTTP/1.1 200"));
 }
 
 }  // namespace

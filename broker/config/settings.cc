@@ -1,0 +1,275 @@
+#include "broker/config/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "broker/config/kafka_names.h"
+#include "broker/config/units.h"
+#include "protocol/base/assertion.h"
+#include "replication/metadata/config_changes.h"
+#include "replication/metadata/topic_config.h"
+
+namespace strandline {
+namespace {
+
+enum class When : std::uint8_t { start, live };
+
+constexpr std::array kDefs = {
+#define SETTING(type, name, key, kind, value, min, max, choices, when, text) \
+  SettingDef{key,     SettingKind::kind,        min,  max,                   \
+             choices, When::when == When::live, text, &Settings::name},
+#include "broker/config/settings.def"
+#undef SETTING
+};
+
+std::vector<std::string> split_choices(std::string_view choices) {
+  std::vector<std::string> out;
+  while (!choices.empty()) {
+    const auto at = std::min(choices.find('|'), choices.size());
+    out.emplace_back(choices.substr(0, at));
+    choices.remove_prefix(std::min(at + 1, choices.size()));
+  }
+  return out;
+}
+
+ConfigType config_type(const SettingDef& def) {
+  switch (def.kind) {
+    case SettingKind::boolean:
+      return ConfigType::boolean;
+    case SettingKind::integer:
+      return std::holds_alternative<std::int32_t Settings::*>(def.member) ? ConfigType::int32
+                                                                          : ConfigType::int64;
+    case SettingKind::bytes:
+    case SettingKind::duration:
+      return ConfigType::int64;
+    case SettingKind::text:
+    case SettingKind::address:
+    case SettingKind::optional_address:
+      break;
+  }
+  return ConfigType::text;
+}
+
+ConfigDef config_def(const SettingDef& def) {
+  ConfigDef out{.name = std::string{def.key},
+                .type = config_type(def),
+                .default_value = setting_text(Settings{}, def),
+                .choices = split_choices(def.choices),
+                .dynamic = def.live,
+                .documentation = std::string{def.explanation}};
+  if (out.type == ConfigType::int32 || out.type == ConfigType::int64) {
+    out.min = def.min;
+    out.max = def.max;
+  }
+  return out;
+}
+
+const std::vector<ConfigDef>& all_config_defs() {
+  static const auto defs = [] {
+    std::vector<ConfigDef> all;
+    for (const auto& def : kDefs) all.push_back(config_def(def));
+    for (auto def : topic_config_defs()) {
+      def.name = std::string{kTopicDefaultsPrefix} + def.name;
+      def.documentation = "Default for topics without their own: " + def.documentation;
+      all.push_back(std::move(def));
+    }
+    std::ranges::sort(all, {}, &ConfigDef::name);
+    return all;
+  }();
+  return defs;
+}
+
+std::string unknown_setting(std::string_view key) {
+  const auto shown = std::string{key.substr(0, 100)};
+  if (const auto ours = name_of_kafka_setting(key); !ours.empty()) {
+    return "unknown setting '" + shown + "'; what Kafka calls so is '" + ours + "' here";
+  }
+  std::vector<std::string_view> known;
+  for (const auto& def : all_config_defs()) known.push_back(def.name);
+  const auto nearest = nearest_name(key, known);
+  if (nearest.empty()) {
+    return "unknown setting '" + shown + "'; --explain lists all";
+  }
+  return "unknown setting '" + shown + "'; did you mean '" + nearest + "'?";
+}
+
+// How the allowed values of a number are told, with the units it may be written in.
+std::string range_with_units(const SettingDef& def) {
+  if (def.kind == SettingKind::bytes) {
+    return "between " + bytes_text(def.min) + " and " + bytes_text(def.max) +
+           ", as bytes or with a unit such as 64MiB";
+  }
+  if (def.kind == SettingKind::duration) {
+    return "between " + duration_text(def.min) + " and " + duration_text(def.max) +
+           ", as milliseconds or with a unit such as 10s";
+  }
+  return "between " + std::to_string(def.min) + " and " + std::to_string(def.max);
+}
+
+std::string bad_value(const SettingDef& def, std::string_view value, std::string_view allowed) {
+  return std::string{def.key} + " = '" + std::string{value.substr(0, 100)} +
+         "' is not valid: it must be " + std::string{allowed};
+}
+
+std::optional<std::int64_t> parse_by_kind(SettingKind kind, std::string_view value) {
+  if (kind == SettingKind::bytes) return parse_bytes(value);
+  if (kind == SettingKind::duration) return parse_duration_ms(value);
+  return parse_integer(value);
+}
+
+std::optional<std::string> set_number(Settings& settings, const SettingDef& def,
+                                      std::string_view value) {
+  const auto number = parse_by_kind(def.kind, value);
+  if (!number || *number < def.min || *number > def.max) {
+    return bad_value(def, value, range_with_units(def));
+  }
+  if (const auto* narrow = std::get_if<std::int32_t Settings::*>(&def.member)) {
+    settings.** narrow = static_cast<std::int32_t>(*number);
+  } else {
+    settings.*std::get<std::int64_t Settings::*>(def.member) = *number;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> set_address(Settings& settings, const SettingDef& def,
+                                       std::string_view value) {
+  auto& target = settings.*std::get<HostPort Settings::*>(def.member);
+  const bool optional = def.kind == SettingKind::optional_address;
+  if (optional && (value == "none" || value.empty())) {
+    target = {};
+    return std::nullopt;
+  }
+  auto address = parse_host_port(value);
+  if (!address) {
+    return bad_value(
+        def, value,
+        optional ? "host:port (IPv6 in brackets) or none" : "host:port (IPv6 in brackets)");
+  }
+  target = std::move(address).value();
+  return std::nullopt;
+}
+
+std::optional<std::string> set_text(Settings& settings, const SettingDef& def,
+                                    std::string_view value) {
+  const auto choices = split_choices(def.choices);
+  if (!choices.empty() && std::ranges::find(choices, value) == choices.end()) {
+    return bad_value(def, value, allowed_range(config_def(def)));
+  }
+  const bool has_control = std::ranges::any_of(value, [](char c) { return c >= 0 && c < ' '; });
+  if (value.empty() || has_control) {
+    return bad_value(def, value, "a text that is not empty and has no control characters");
+  }
+  settings.*std::get<std::string Settings::*>(def.member) = value;
+  return std::nullopt;
+}
+
+std::optional<std::string> set_plain(Settings& settings, const SettingDef& def,
+                                     std::string_view value) {
+  switch (def.kind) {
+    case SettingKind::boolean:
+      if (value != "true" && value != "false") return bad_value(def, value, "true or false");
+      settings.*std::get<bool Settings::*>(def.member) = value == "true";
+      return std::nullopt;
+    case SettingKind::integer:
+    case SettingKind::bytes:
+    case SettingKind::duration:
+      return set_number(settings, def, value);
+    case SettingKind::text:
+      return set_text(settings, def, value);
+    case SettingKind::address:
+    case SettingKind::optional_address:
+      break;
+  }
+  return set_address(settings, def, value);
+}
+
+// A default of a topic config. Times and sizes may carry units here, unlike in Kafka requests.
+std::optional<std::string> set_topic_default(Settings& settings, std::string_view key,
+                                             std::string_view value) {
+  const auto* def = find_config(all_config_defs(), key);
+  if (def == nullptr) return unknown_setting(key);
+  std::string text{value};
+  std::optional<std::int64_t> number;
+  if (key.ends_with(".ms")) number = parse_duration_ms(value);
+  if (key.ends_with(".bytes")) number = parse_bytes(value);
+  if (number) text = std::to_string(*number);
+  auto check = check_config_value(*def, text);
+  if (check.error) return check.error;
+  settings.topic_defaults[def->name] = std::move(check.canonical);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::span<const SettingDef> setting_defs() { return kDefs; }
+
+const SettingDef* find_setting(std::string_view key) {
+  const auto* it = std::ranges::find(kDefs, key, &SettingDef::key);
+  return it == kDefs.end() ? nullptr : it;
+}
+
+std::optional<std::string> set_setting(Settings& settings, std::string_view key,
+                                       std::string_view value) {
+  const auto* def = find_setting(key);
+  if (def == nullptr && !key.starts_with(kTopicDefaultsPrefix)) return unknown_setting(key);
+  auto problem =
+      def != nullptr ? set_plain(settings, *def, value) : set_topic_default(settings, key, value);
+  if (problem) return problem;
+  if (std::ranges::find(settings.given, key) == settings.given.end()) {
+    settings.given.emplace_back(key);
+  }
+  return std::nullopt;
+}
+
+std::string setting_text(const Settings& settings, const SettingDef& def) {
+  struct Text {
+    const Settings& of;
+    std::string operator()(bool Settings::* member) const { return of.*member ? "true" : "false"; }
+    std::string operator()(std::int32_t Settings::* member) const {
+      return std::to_string(of.*member);
+    }
+    std::string operator()(std::int64_t Settings::* member) const {
+      return std::to_string(of.*member);
+    }
+    std::string operator()(std::string Settings::* member) const { return of.*member; }
+    std::string operator()(HostPort Settings::* member) const { return to_text(of.*member); }
+  };
+  return std::visit(Text{settings}, def.member);
+}
+
+std::vector<std::string> check_together(const Settings& settings) {
+  std::vector<std::string> problems;
+  const auto require = [&](bool fine, std::string problem) {
+    if (!fine) problems.push_back(std::move(problem));
+  };
+  require(settings.socket_request_max_bytes <= settings.memory_budget_bytes,
+          "socket.request.max.bytes must not exceed memory.budget, or the largest request could "
+          "never be read");
+  require(settings.connection_memory_max_bytes <= settings.memory_budget_bytes,
+          "connection.memory.max.bytes must not exceed memory.budget");
+  require(settings.disk_watermark_refuse_bytes == 0 ||
+              settings.disk_watermark_stop_bytes <= settings.disk_watermark_refuse_bytes,
+          "disk.watermark.stop.bytes must not exceed disk.watermark.refuse.bytes: produce requests "
+          "are refused first");
+  require(settings.http_listen.is_none() || settings.http_listen.port == 0 ||
+              settings.http_listen != settings.kafka_listen,
+          "http.listen and kafka.listen are the same address: choose another port for one");
+  const auto& advertised = settings.kafka_advertise;
+  require(advertised.is_none() || (advertised.port != 0 && !advertised.host.empty() &&
+                                   advertised.host != "0.0.0.0" && advertised.host != "::"),
+          "kafka.advertise must be a host and port that clients can connect to");
+  const auto topic_defaults = check_topic_overrides({}, settings.topic_defaults);
+  require(topic_defaults.ok(), "topic.defaults: " + topic_defaults.message);
+  return problems;
+}
+
+std::vector<ConfigDef> broker_config_defs() { return all_config_defs(); }
+
+ConfigMap settings_as_configs(const Settings& settings) {
+  ConfigMap configs = settings.topic_defaults;
+  for (const auto& def : kDefs) configs[std::string{def.key}] = setting_text(settings, def);
+  return configs;
+}
+
+}  // namespace strandline

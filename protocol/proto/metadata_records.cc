@@ -1,0 +1,249 @@
+#include "protocol/proto/metadata_records.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "metadata.pb.h"
+#include "protocol/base/assertion.h"
+#include "protocol/base/errc.h"
+#include "protocol/base/hash.h"
+
+namespace strandline {
+namespace {
+
+constexpr char kRecordVersion = 1;
+constexpr std::size_t kPrefixBytes = 1 + sizeof(std::uint64_t);
+
+// --- plain to Protobuf ---
+
+std::string pb_bytes(const Uuid& id) {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+void fill(pb::MetadataRecord& out, const TopicRecord& record) {
+  out.mutable_topic()->set_topic_id(pb_bytes(record.topic_id));
+  out.mutable_topic()->set_name(record.name);
+}
+
+void fill(pb::MetadataRecord& out, const PartitionRecord& record) {
+  auto& partition = *out.mutable_partition();
+  partition.set_topic_id(pb_bytes(record.topic_id));
+  partition.set_partition(record.partition.value());
+  for (const auto broker : record.replicas) partition.add_replicas(broker.value());
+  for (const auto broker : record.isr) partition.add_isr(broker.value());
+  partition.set_leader_plus_one(record.leader.value() + 1);
+  partition.set_leader_epoch(record.leader_epoch.value());
+  partition.set_partition_epoch(record.partition_epoch);
+}
+
+void fill(pb::MetadataRecord& out, const RemoveTopicRecord& record) {
+  out.mutable_remove_topic()->set_topic_id(pb_bytes(record.topic_id));
+}
+
+void fill(pb::MetadataRecord& out, const ConfigRecord& record) {
+  auto& config = *out.mutable_config();
+  config.set_resource_type(static_cast<std::int32_t>(record.resource));
+  config.set_resource_name(record.resource_name);
+  config.set_name(record.name);
+  if (record.value) config.set_value(*record.value);
+}
+
+void fill(pb::MetadataRecord& out, const ProducerIdsRecord& record) {
+  out.mutable_producer_ids()->set_broker(record.broker.value());
+  out.mutable_producer_ids()->set_next_producer_id(record.next.value());
+}
+
+void fill(pb::MetadataRecord& out, const BrokerRegistrationRecord& record) {
+  auto& broker = *out.mutable_broker_registration();
+  broker.set_broker(record.broker.value());
+  broker.set_incarnation(pb_bytes(record.incarnation));
+  broker.set_broker_epoch(record.broker_epoch);
+  if (record.advertised) {
+    broker.set_advertised_host(record.advertised->host);
+    broker.set_advertised_port(record.advertised->port);
+  }
+  if (record.rack) broker.set_rack(*record.rack);
+  broker.set_fenced(record.fenced);
+}
+
+void fill(pb::MetadataRecord& out, const FeatureLevelRecord& record) {
+  out.mutable_feature_level()->set_name(record.name);
+  out.mutable_feature_level()->set_level(record.level);
+}
+
+// --- Protobuf to plain: nothing is taken on trust ---
+
+Result<Uuid> read_id(const std::string& bytes) {
+  Uuid id;
+  if (bytes.size() != id.bytes.size()) return Errc::corrupt_file;
+  std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
+  if (id.is_zero()) return Errc::corrupt_file;
+  return id;
+}
+
+Result<MetadataRecord> read(const pb::TopicRecord& in) {
+  STRANDLINE_TRY(const auto id, read_id(in.topic_id()));
+  if (in.name().empty()) return Errc::corrupt_file;
+  return MetadataRecord{TopicRecord{id, in.name()}};
+}
+
+Result<MetadataRecord> read(const pb::PartitionRecord& in) {
+  PartitionRecord record;
+  STRANDLINE_TRY(record.topic_id, read_id(in.topic_id()));
+  record.partition = PartitionIndex{in.partition()};
+  const auto is_broker = [](std::int32_t id) { return id >= 0; };
+  if (in.partition() < 0 || in.leader_plus_one() < 0 || in.leader_epoch() < 0 ||
+      in.partition_epoch() < 0 || in.replicas().empty() ||
+      !std::ranges::all_of(in.replicas(), is_broker) || !std::ranges::all_of(in.isr(), is_broker)) {
+    return Errc::corrupt_file;
+  }
+  for (const auto id : in.replicas()) record.replicas.emplace_back(id);
+  for (const auto id : in.isr()) record.isr.emplace_back(id);
+  record.leader = BrokerId{in.leader_plus_one() - 1};
+  record.leader_epoch = LeaderEpoch{in.leader_epoch()};
+  record.partition_epoch = in.partition_epoch();
+  return MetadataRecord{std::move(record)};
+}
+
+Result<MetadataRecord> read(const pb::RemoveTopicRecord& in) {
+  STRANDLINE_TRY(const auto id, read_id(in.topic_id()));
+  return MetadataRecord{RemoveTopicRecord{id}};
+}
+
+Result<MetadataRecord> read(const pb::ConfigRecord& in) {
+  ConfigRecord record;
+  switch (in.resource_type()) {
+    case static_cast<std::int32_t>(ConfigResource::topic):
+      record.resource = ConfigResource::topic;
+      break;
+    case static_cast<std::int32_t>(ConfigResource::broker):
+      record.resource = ConfigResource::broker;
+      break;
+    default:
+      return Errc::corrupt_file;
+  }
+  if (in.name().empty()) return Errc::corrupt_file;
+  record.resource_name = in.resource_name();
+  record.name = in.name();
+  if (in.has_value()) record.value = in.value();
+  return MetadataRecord{std::move(record)};
+}
+
+Result<MetadataRecord> read(const pb::ProducerIdsRecord& in) {
+  if (in.broker() < 0 || in.next_producer_id() < 0) return Errc::corrupt_file;
+  return MetadataRecord{
+      ProducerIdsRecord{BrokerId{in.broker()}, ProducerId{in.next_producer_id()}}};
+}
+
+Result<MetadataRecord> read(const pb::BrokerRegistrationRecord& in) {
+  BrokerRegistrationRecord record;
+  STRANDLINE_TRY(record.incarnation, read_id(in.incarnation()));
+  if (in.broker() < 0 || in.broker_epoch() < 0 || in.advertised_port() > 65535) {
+    return Errc::corrupt_file;
+  }
+  record.broker = BrokerId{in.broker()};
+  record.broker_epoch = in.broker_epoch();
+  if (in.has_advertised_host()) {
+    record.advertised =
+        HostPort{in.advertised_host(), static_cast<std::uint16_t>(in.advertised_port())};
+  }
+  if (in.has_rack()) record.rack = in.rack();
+  record.fenced = in.fenced();
+  return MetadataRecord{std::move(record)};
+}
+
+Result<MetadataRecord> read(const pb::FeatureLevelRecord& in) {
+  if (in.name().empty() || in.level() < 0) return Errc::corrupt_file;
+  return MetadataRecord{FeatureLevelRecord{in.name(), in.level()}};
+}
+
+// --- for people ---
+
+std::string list_of(const std::vector<BrokerId>& brokers) {
+  std::string out;
+  for (const auto broker : brokers) {
+    out += (out.empty() ? "" : ",") + std::to_string(broker.value());
+  }
+  return "[" + out + "]";
+}
+
+struct Describe {
+  std::string operator()(const TopicRecord& r) const {
+    return "topic id=" + to_text(r.topic_id) + " name=" + r.name;
+  }
+  std::string operator()(const PartitionRecord& r) const {
+    return "partition topic=" + to_text(r.topic_id) +
+           " partition=" + std::to_string(r.partition.value()) +
+           " replicas=" + list_of(r.replicas) + " isr=" + list_of(r.isr) +
+           " leader=" + std::to_string(r.leader.value()) +
+           " leader_epoch=" + std::to_string(r.leader_epoch.value()) +
+           " partition_epoch=" + std::to_string(r.partition_epoch);
+  }
+  std::string operator()(const RemoveTopicRecord& r) const {
+    return "remove_topic id=" + to_text(r.topic_id);
+  }
+  std::string operator()(const ConfigRecord& r) const {
+    return std::string{"config "} + (r.resource == ConfigResource::topic ? "topic=" : "broker=") +
+           r.resource_name + " " + r.name + (r.value ? "=" + *r.value : " removed");
+  }
+  std::string operator()(const ProducerIdsRecord& r) const {
+    return "producer_ids broker=" + std::to_string(r.broker.value()) +
+           " next=" + std::to_string(r.next.value());
+  }
+  std::string operator()(const BrokerRegistrationRecord& r) const {
+    return "broker id=" + std::to_string(r.broker.value()) +
+           " incarnation=" + to_text(r.incarnation) + " epoch=" + std::to_string(r.broker_epoch) +
+           (r.advertised ? " advertised=" + to_text(*r.advertised) : "") +
+           (r.rack ? " rack=" + *r.rack : "") + (r.fenced ? " fenced" : "");
+  }
+  std::string operator()(const FeatureLevelRecord& r) const {
+    return "feature " + r.name + "=" + std::to_string(r.level);
+  }
+};
+
+}  // namespace
+
+std::string encode_metadata_record(const MetadataRecord& record) {
+  pb::MetadataRecord message;
+  std::visit([&](const auto& kind) { fill(message, kind); }, record);
+  std::string out(kPrefixBytes, kRecordVersion);
+  const bool encoded = message.AppendToString(&out);
+  STRANDLINE_ASSERT(encoded);
+  auto* const at = reinterpret_cast<std::byte*>(out.data());
+  store_be<std::uint64_t>(at + 1, xxh3(as_bytes(out).subspan(kPrefixBytes)));
+  return out;
+}
+
+Result<MetadataRecord> decode_metadata_record(ByteView bytes) {
+  if (bytes.empty()) return Errc::corrupt_file;
+  if (bytes[0] != std::byte{kRecordVersion}) return Errc::unsupported_format;
+  if (bytes.size() < kPrefixBytes) return Errc::corrupt_file;
+  const auto body = bytes.subspan(kPrefixBytes);
+  if (load_be<std::uint64_t>(bytes.data() + 1) != xxh3(body)) return Errc::corrupt_file;
+  pb::MetadataRecord message;
+  if (!message.ParseFromArray(body.data(), static_cast<int>(body.size())))
+    return Errc::corrupt_file;
+  switch (message.kind_case()) {
+    case pb::MetadataRecord::kTopic:
+      return read(message.topic());
+    case pb::MetadataRecord::kPartition:
+      return read(message.partition());
+    case pb::MetadataRecord::kRemoveTopic:
+      return read(message.remove_topic());
+    case pb::MetadataRecord::kConfig:
+      return read(message.config());
+    case pb::MetadataRecord::kProducerIds:
+      return read(message.producer_ids());
+    case pb::MetadataRecord::kBrokerRegistration:
+      return read(message.broker_registration());
+    case pb::MetadataRecord::kFeatureLevel:
+      return read(message.feature_level());
+    case pb::MetadataRecord::KIND_NOT_SET:
+      break;
+  }
+  return Errc::unsupported_format;
+}
+
+std::string describe(const MetadataRecord& record) { return std::visit(Describe{}, record); }
+
+}  // namespace strandline

@@ -1,0 +1,121 @@
+#include "replication/metadata/snapshot.h"
+
+#include <utility>
+
+#include "protocol/base/errc.h"
+#include "protocol/base/hash.h"
+
+namespace strandline {
+namespace {
+
+// magic, version, cluster id, end offset, record count, checksum of what follows.
+constexpr std::string_view kMagic = "SLMETA";
+constexpr std::uint16_t kVersion = 1;
+constexpr std::size_t kVersionAt = 6;
+constexpr std::size_t kClusterAt = 8;
+constexpr std::size_t kEndAt = 24;
+constexpr std::size_t kCountAt = 32;
+constexpr std::size_t kSumAt = 40;
+constexpr std::size_t kHeaderBytes = 48;
+static_assert(kMagic.size() == kVersionAt);
+
+// Header fields and records are both under the checksum.
+std::uint64_t checksum(ByteView file) {
+  Xxh3 sum;
+  sum.update(file.first(kSumAt));
+  sum.update(file.subspan(kHeaderBytes));
+  return sum.digest();
+}
+
+void add_topic(std::vector<MetadataRecord>& records, const TopicImage& topic) {
+  records.emplace_back(TopicRecord{topic.id, topic.name});
+  for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
+    const auto& partition = topic.partitions[i];
+    records.emplace_back(PartitionRecord{.topic_id = topic.id,
+                                         .partition = PartitionIndex{static_cast<std::int32_t>(i)},
+                                         .replicas = partition.replicas,
+                                         .isr = partition.isr,
+                                         .leader = partition.leader,
+                                         .leader_epoch = partition.leader_epoch,
+                                         .partition_epoch = partition.partition_epoch});
+  }
+  for (const auto& [name, value] : topic.configs) {
+    records.emplace_back(ConfigRecord{ConfigResource::topic, topic.name, name, value});
+  }
+}
+
+}  // namespace
+
+std::vector<MetadataRecord> records_of(const MetadataImage& image) {
+  std::vector<MetadataRecord> records;
+  // Features first: a program too old stops before it misreads anything. Brokers before topics: a
+  // registration renews the leader epochs of topics that are already there.
+  for (const auto& [name, level] : image.features) {
+    records.emplace_back(FeatureLevelRecord{name, level});
+  }
+  for (const auto& [id, broker] : image.brokers) {
+    records.emplace_back(BrokerRegistrationRecord{.broker = id,
+                                                  .incarnation = broker.incarnation,
+                                                  .broker_epoch = broker.broker_epoch,
+                                                  .advertised = broker.advertised,
+                                                  .rack = broker.rack,
+                                                  .fenced = broker.fenced});
+  }
+  for (const auto& [broker, configs] : image.broker_configs) {
+    for (const auto& [name, value] : configs) {
+      records.emplace_back(ConfigRecord{ConfigResource::broker, broker, name, value});
+    }
+  }
+  if (image.next_producer_id > ProducerId{0}) {
+    const auto owner = image.brokers.empty() ? BrokerId{0} : image.brokers.begin()->first;
+    records.emplace_back(ProducerIdsRecord{owner, image.next_producer_id});
+  }
+  for (const auto& topic : image.topics_sorted()) add_topic(records, *topic);
+  return records;
+}
+
+std::string encode_snapshot(const MetadataImage& image, Offset end_offset) {
+  const auto records = records_of(image);
+  std::string file(kHeaderBytes, '\0');
+  for (const auto& record : records) {
+    const auto bytes = encode_metadata_record(record);
+    std::byte length[4];
+    store_be<std::uint32_t>(length, static_cast<std::uint32_t>(bytes.size()));
+    file.append(as_text(length)).append(bytes);
+  }
+  file.replace(0, kMagic.size(), kMagic);
+  auto* const at = reinterpret_cast<std::byte*>(file.data());
+  store_be<std::uint16_t>(at + kVersionAt, kVersion);
+  std::memcpy(at + kClusterAt, image.cluster_id.bytes.data(), image.cluster_id.bytes.size());
+  store_be<std::int64_t>(at + kEndAt, end_offset.value());
+  store_be<std::uint64_t>(at + kCountAt, records.size());
+  store_be<std::uint64_t>(at + kSumAt, checksum(as_bytes(file)));
+  return file;
+}
+
+Result<MetadataSnapshot> decode_snapshot(ByteView bytes) {
+  if (bytes.size() < kHeaderBytes) return Errc::corrupt_file;
+  if (as_text(bytes.first(kMagic.size())) != kMagic) return Errc::corrupt_file;
+  if (load_be<std::uint16_t>(bytes.data() + kVersionAt) != kVersion)
+    return Errc::unsupported_format;
+  if (load_be<std::uint64_t>(bytes.data() + kSumAt) != checksum(bytes)) return Errc::corrupt_file;
+
+  MetadataSnapshot snapshot;
+  std::memcpy(snapshot.cluster_id.bytes.data(), bytes.data() + kClusterAt, 16);
+  snapshot.end_offset = Offset{load_be<std::int64_t>(bytes.data() + kEndAt)};
+  const auto count = load_be<std::uint64_t>(bytes.data() + kCountAt);
+  auto rest = bytes.subspan(kHeaderBytes);
+  while (!rest.empty()) {
+    if (rest.size() < 4) return Errc::corrupt_file;
+    const auto length = load_be<std::uint32_t>(rest.data());
+    rest = rest.subspan(4);
+    if (length > rest.size()) return Errc::corrupt_file;
+    STRANDLINE_TRY(auto record, decode_metadata_record(rest.first(length)));
+    snapshot.records.push_back(std::move(record));
+    rest = rest.subspan(length);
+  }
+  if (snapshot.records.size() != count) return Errc::corrupt_file;
+  return snapshot;
+}
+
+}  // namespace strandline
