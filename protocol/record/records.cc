@@ -2,28 +2,20 @@
 
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
-#include "protocol/record/varint.h"
 
 namespace strandline {
 
 namespace {
 
-// Reads a length and steps over that many bytes. `length` is -1 for null, which some fields forbid.
-inline const std::byte* skip_field(const std::byte* at, const std::byte* end,
-                                   std::int32_t length_min, const std::byte*& field,
-                                   std::int32_t& length) {
-  at = read_varint(at, end, length);
-  if (at == nullptr || length < length_min) return nullptr;
-  if (length < 0) {
-    field = nullptr;
-    return at;
-  }
-  if (length > end - at) return nullptr;
-  field = at;
-  return at + length;
+std::optional<ByteView> nullable(const std::byte* data, std::int32_t length) {
+  if (length < 0) return std::nullopt;
+  return ByteView{data, static_cast<std::size_t>(length)};
 }
 
-const std::byte* skip_headers(const std::byte* at, const std::byte* end, std::int32_t count) {
+}  // namespace
+
+const std::byte* detail::skip_headers(const std::byte* at, const std::byte* end,
+                                      std::int32_t count) {
   const std::byte* field = nullptr;
   std::int32_t length = 0;
   for (; count > 0; --count) {
@@ -33,36 +25,6 @@ const std::byte* skip_headers(const std::byte* at, const std::byte* end, std::in
     if (at == nullptr) return nullptr;
   }
   return at;
-}
-
-std::optional<ByteView> nullable(const std::byte* data, std::int32_t length) {
-  if (length < 0) return std::nullopt;
-  return ByteView{data, static_cast<std::size_t>(length)};
-}
-
-}  // namespace
-
-const std::byte* parse_record(const std::byte* at, const std::byte* end, RawRecord& record) {
-  std::int32_t length = 0;
-  at = read_varint(at, end, length);
-  if (at == nullptr || length < 1 || length > end - at) return nullptr;
-  end = at + length;
-  ++at;  // record attributes: no bit has a meaning, Kafka ignores them as well
-  at = read_varlong(at, end, record.timestamp_delta);
-  if (at == nullptr) return nullptr;
-  at = read_varint(at, end, record.offset_delta);
-  if (at == nullptr) return nullptr;
-  at = skip_field(at, end, -1, record.key, record.key_bytes);
-  if (at == nullptr) return nullptr;
-  at = skip_field(at, end, -1, record.value, record.value_bytes);
-  if (at == nullptr) return nullptr;
-  at = read_varint(at, end, record.header_count);
-  if (at == nullptr || record.header_count < 0) return nullptr;
-  record.headers = at;
-  record.end = end;
-  if (record.header_count != 0) at = skip_headers(at, end, record.header_count);
-  // Also when nullptr. A record is exactly as long as it says.
-  return at == end ? at : nullptr;
 }
 
 RecordHeadersView::Iterator::Iterator(const std::byte* at, const std::byte* end, std::int32_t left)
@@ -78,10 +40,10 @@ RecordHeadersView::Iterator& RecordHeadersView::Iterator::operator++() {
 void RecordHeadersView::Iterator::read() {
   const std::byte* field = nullptr;
   std::int32_t length = 0;
-  at_ = skip_field(at_, end_, 0, field, length);
+  at_ = detail::skip_field(at_, end_, 0, field, length);
   STRANDLINE_ASSERT(at_ != nullptr);  // parse_record() walked here before
   header_.key = as_text({field, static_cast<std::size_t>(length)});
-  at_ = skip_field(at_, end_, -1, field, length);
+  at_ = detail::skip_field(at_, end_, -1, field, length);
   STRANDLINE_ASSERT(at_ != nullptr);
   header_.value = nullable(field, length);
 }

@@ -16,26 +16,9 @@
 #include "protocol/base/result.h"
 #include "protocol/record/batch.h"
 #include "protocol/record/compression.h"
+#include "protocol/record/record_parse.h"
 
 namespace strandline {
-
-// One record as it lies in the batch, every length checked. Null and empty are different things: a
-// null key or value has a null data().
-struct RawRecord {
-  std::int64_t timestamp_delta = 0;
-  std::int32_t offset_delta = 0;
-  std::int32_t key_bytes = -1;    // -1 null
-  std::int32_t value_bytes = -1;  // -1 null
-  std::int32_t header_count = 0;
-  const std::byte* key = nullptr;
-  const std::byte* value = nullptr;
-  const std::byte* headers = nullptr;  // the first header
-  const std::byte* end = nullptr;      // of the record
-};
-
-// Reads the record at `at`; returns the byte after it, or nullptr when a number or a length does
-// not fit into the record, or the record into the region. Headers are walked to their end as well.
-const std::byte* parse_record(const std::byte* at, const std::byte* end, RawRecord& record);
 
 // The time of a record with that delta. It wraps where 64 bits end, as it does in Java's readers.
 inline Timestamp record_time(Timestamp base, std::int64_t delta) {
