@@ -1,0 +1,180 @@
+// The log of one partition on this broker: segments in a directory of their own, the newest of which
+// is written. Formats: docs/formats/segment.md, docs/formats/indexes.md
+//
+// Offsets: log start <= high watermark <= log end, and flushed end <= log end. What lies below the
+// flushed end survives a power loss.
+//
+// A failed write or sync takes the log offline until it is opened again: what is in the file is then
+// not known (the kernel may have dropped the pages), and recovery has to find out.
+//
+// Thread   one owner at a time; ReadPlans, TimePlans and SyncJobs are carried out by any thread
+// Owns     the segments; the destructor closes files, it does not sync
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/ids.h"
+#include "protocol/base/result.h"
+#include "protocol/record/batch.h"
+#include "storage/io/disk.h"
+#include "storage/log/epoch_cache.h"
+#include "storage/log/log_types.h"
+#include "storage/log/read_plan.h"
+#include "storage/log/segment.h"
+#include "storage/producer/producer_state.h"
+
+namespace strandline {
+
+class PartitionLog {
+ public:
+  // Opens the log in `directory`, which exists, and recovers it: syncs, drops cached pages beyond
+  // the recovery point, and scans from there. A torn tail beyond it is copied to a .cut file and
+  // cut. Waits for the disk.
+  //
+  // disk, reporter   outlive the log
+  // Errors   corrupt_file   records below the recovery point are damaged or missing: nothing was cut
+  //          any I/O code
+  static Result<std::unique_ptr<PartitionLog>> open(Disk& disk, std::string directory,
+                                                    const LogConfig& config,
+                                                    const RecoveryPoint& point, Timestamp now,
+                                                    DamageReporter& reporter);
+  ~PartitionLog();
+
+  const std::string& directory() const { return directory_; }
+  Offset log_start_offset() const { return log_start_; }
+  Offset log_end_offset() const { return log_end_; }
+  Offset flushed_end() const { return flushed_end_; }
+  Offset high_watermark() const { return high_watermark_; }
+  // Readers of committed transactions stop here: where the oldest open transaction begins.
+  Offset last_stable_offset() const;
+  bool is_offline() const { return offline_; }
+  std::uint64_t size_bytes() const;
+  std::size_t segment_count() const { return segments_.size(); }
+  std::uint64_t unsynced_bytes() const { return unsynced_bytes_; }
+
+  // Never falls, never beyond the log end.
+  void set_high_watermark(Offset high_watermark);
+  void set_config(const LogConfig& config);
+
+  // The rules of KIP-98 for a batch that wants to be appended; see ProducerState::check.
+  Result<ProducerCheck> check_producer(const BatchHeader& header) const {
+    return producers_.check(header);
+  }
+
+  // Appends one batch at the end: gives it its offset and epoch in place, rolls first when the
+  // segment is full or too old. Written to the page cache; durable after a sync.
+  //
+  // batch    one whole validated batch; header is its header
+  // Errors   log_offline            an earlier write or sync failed
+  //          fenced_leader_epoch    the epoch is older than the latest in the log
+  //          any I/O code           the log is offline now
+  Result<AppendInfo> append_as_leader(MutableByteView batch, BatchHeader header, LeaderEpoch epoch,
+                                      Timestamp append_time);
+
+  // Appends a leader's batch as it is. Its base offset is at or beyond the log end.
+  //
+  // Errors   as above; offset_out_of_range when the batch does not follow
+  Result<AppendInfo> append_as_follower(ByteView batch, const BatchHeader& header,
+                                        Timestamp append_time);
+
+  // Plans a read of [from, end). Needs log_start_offset() <= from.
+  ReadPlan plan_read(Offset from, Offset end, std::uint64_t bytes_max, bool at_least_one) const;
+
+  // Plans the search for a time, or for the greatest time, in [log start, end).
+  TimePlan plan_time_search(Timestamp time, Offset end) const;
+
+  // What has to be synced to make everything appended so far durable; none when all is. One job at
+  // a time.
+  std::optional<SyncJob> begin_sync();
+  // Needs the job of the last begin_sync(), carried out.
+  void finish_sync(const SyncJob& job, const Result<void>& result);
+
+  EpochEndOffset epoch_end_offset(LeaderEpoch epoch) const {
+    return epochs_.end_of(epoch, log_end_);
+  }
+  const EpochCache& epochs() const { return epochs_; }
+  std::vector<ProducerEntry> producers() const { return producers_.describe(); }
+  std::uint64_t producers_dropped() const { return producers_.dropped(); }
+
+  // Moves the log start offset up; whole segments below it are dropped. Lower ones change nothing.
+  //
+  // Needs    offset <= high watermark
+  Result<void> delete_records(Offset offset);
+
+  // Drops everything from `end` on, and takes producers back to what they were there.
+  //
+  // Errors   any I/O code: the log is offline now
+  Result<void> truncate_to(Offset end);
+
+  struct Retention {
+    std::size_t segments = 0;
+    std::uint64_t bytes = 0;
+  };
+  // Drops segments that retention.ms or retention.bytes no longer keep, rolls a segment that is too
+  // old, and forgets idle producers. Records at or above the high watermark always stay.
+  Result<Retention> apply_retention(Timestamp now);
+
+  // Files that were dropped and may be removed now; readers that hold them finish undisturbed.
+  std::vector<std::string> take_dropped_files();
+
+  // What the checkpoint is to know, as of what is flushed.
+  PartitionCheckpoint checkpoint() const;
+
+  // True when recovery would have to replay much to know its producers.
+  bool wants_producer_snapshot() const;
+  // The state at the log end, to be written by write_producer_snapshot(); then tell the log.
+  ProducerSnapshot producer_snapshot() const { return producers_.snapshot(log_end_); }
+  void producer_snapshot_written(Offset next_offset);
+
+  // Brings index files up to date; they are not synced, as they can be made again.
+  Result<void> write_indexes();
+
+  void assert_invariants() const;
+
+ private:
+  friend class LogRecovery;
+  using Segments = std::map<Offset, std::shared_ptr<Segment>>;
+
+  PartitionLog(Disk& disk, std::string directory, const LogConfig& config,
+               DamageReporter& reporter);
+
+  Result<AppendInfo> append(ByteView batch, const BatchHeader& header, Timestamp append_time);
+  bool must_roll(std::size_t bytes, const BatchHeader& header, Timestamp now) const;
+  Result<void> roll();
+  Result<std::shared_ptr<Segment>> create_segment(Offset base_offset);
+  Result<void> drop_segment(Segments::iterator at);
+  Result<void> go_offline(const ErrorCode& error);
+  Segment& active() const { return *segments_.rbegin()->second; }
+  bool is_expired(const Segment& segment, Timestamp now) const;
+  // Takes producers to what they are at the log end: newest snapshot, then the batches behind it.
+  Result<void> replay_producers();
+
+  Disk& disk_;
+  const std::string directory_;
+  LogConfig config_;
+  DamageReporter& reporter_;
+  Segments segments_;  // never empty once open
+  Offset log_start_{0};
+  Offset log_end_{0};
+  Offset flushed_end_{0};
+  Offset high_watermark_{0};
+  EpochCache epochs_;
+  ProducerState producers_;
+  Offset snapshot_offset_{0};             // of the newest producer snapshot
+  std::uint64_t bytes_since_snapshot_ = 0;
+  std::vector<std::shared_ptr<Segment>> unsynced_;  // written since the last sync began
+  std::uint64_t unsynced_bytes_ = 0;
+  bool directory_unsynced_ = false;
+  bool syncing_ = false;
+  bool offline_ = false;
+  std::vector<std::string> dropped_files_;
+};
+
+}  // namespace strandline
