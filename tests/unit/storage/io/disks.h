@@ -1,7 +1,6 @@
 // The two disks, each made new for one test.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -10,7 +9,8 @@
 
 namespace strandline {
 
-// A directory of its own under the system's temporary one, removed at the end.
+// A directory of its own in /var/tmp, removed at the end. Not in /tmp, which may be a tmpfs: its
+// pages cannot be dropped, for they have no other place.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -31,7 +31,6 @@ class PosixDiskUnderTest {
 
   PosixDisk& disk() { return *disk_; }
   const std::string& root() const { return directory_.path(); }
-  bool can_drop_cache() const;  // not on tmpfs
 
  private:
   TemporaryDirectory directory_;
@@ -41,7 +40,6 @@ class PosixDiskUnderTest {
 class SimDiskUnderTest {
  public:
   SimDisk& disk() { return disk_; }
-  bool can_drop_cache() const { return true; }
 
  private:
   SimDisk disk_{41};
