@@ -3,7 +3,10 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <regex>
 #include <thread>
 #include <vector>
 
@@ -131,6 +134,36 @@ TEST_CASE("metrics page: any topic name makes a right page", "[metrics]") {
   t.partitions.push_back({.topic = "a\"b\\c\nd", .partition = 3, .high_watermark = 12});
   const CheckedPage page = t.page();
   CHECK(page.value(R"(strandline_high_watermark{topic="a\"b\\c\nd",partition="3"})") == 12);
+}
+
+// The text of a file of the source tree, wherever in it the test was started.
+std::string source_text(const std::string& path) {
+  for (auto at = std::filesystem::current_path(); at != at.root_path(); at = at.parent_path()) {
+    if (!std::filesystem::exists(at / path)) continue;
+    std::ifstream file{at / path};
+    return {std::istreambuf_iterator<char>{file}, {}};
+  }
+  return {};
+}
+
+TEST_CASE("docs/operations.md: tells of every metric, and of none that is not there",
+          "[metrics][docs]") {
+  PageHarness t;
+  t.shards[0]->api(0).requests.add();
+  t.shards[0]->count_error(3);
+  t.partitions.push_back({.topic = "t"});
+  const CheckedPage page = t.page();
+  const std::string text = source_text("docs/operations.md");
+  REQUIRE_FALSE(text.empty());
+  for (const auto& [family, type] : page.types) {
+    INFO(family);
+    CHECK(text.find('`' + family + '`') != std::string::npos);
+  }
+  const std::regex quoted{"`((strandline|process)_[a-z_]+)`"};
+  for (std::sregex_iterator it{text.begin(), text.end(), quoted}, end; it != end; ++it) {
+    INFO(it->str(1));
+    CHECK(page.types.contains(it->str(1)));
+  }
 }
 
 TEST_CASE("metrics page: a thousand partitions are rendered in under 50 ms", "[metrics]") {
