@@ -194,6 +194,9 @@ BatchVerdict validate_produced_batch(ByteView records, const ProduceRules& rules
   const auto plain = record_bytes(header, records, decompressor, rules.decompressed_bytes_max);
   if (!plain) {
     const Errc error = errc_of(plain.error());
+    // The checksum was right: these are the bytes the producer made, and sending them once more,
+    // as clients do on corrupt_message, would not help.
+    if (error == Errc::decompress_failed) return refuse(Errc::invalid_record, errc_text(error));
     return refuse(error, errc_text(error));
   }
   return judge_records(header, plain.value(), rules);

@@ -69,11 +69,12 @@ Result<BatchHeader> screen_produced_batch(ByteView records, std::int16_t produce
 //
 // Refusals, first match wins
 //   those of screen_produced_batch()
-//   message_too_large        larger than batch_bytes_max, or than decompressed_bytes_max in memory
+//   message_too_large        larger than batch_bytes_max
 //   record_list_too_large    larger than a segment
-//   corrupt_message          checksum wrong; decompress_failed: codec's bytes are damaged
-//   invalid_record           counts, deltas, attribute bits or sequence contradict each other, or a
-//                            record does not fit
+//   corrupt_message          checksum wrong
+//   invalid_record           counts, deltas, attribute bits or sequence contradict each other, the
+//                            records do not decompress, or one does not fit
+//   decompressed_too_large   more than decompressed_bytes_max in memory; on the wire message_too_large
 //   invalid_timestamp        the producer set the type bit, or a record lies outside the bounds
 //   invalid_record           a record without key on a compacted topic
 BatchVerdict validate_produced_batch(ByteView records, const ProduceRules& rules,
