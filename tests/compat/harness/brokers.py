@@ -35,20 +35,30 @@ class Broker:
         self.process = None
 
     def start(self):
+        self.prepare()
+        self.spawn()
+        self.await_ready()
+        return self
+
+    def prepare(self):
+        """What has to be on disk before the first start."""
+
+    def spawn(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home
             )
+
+    def await_ready(self):
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             if self.process.poll() is not None:
-                raise RuntimeError(
-                    f"broker exited with {self.process.returncode}:\n{self.log_tail()}"
-                )
+                status, log = self.process.returncode, self.log_tail()
+                raise RuntimeError(f"broker exited with {status}:\n{log}")
             try:
                 with Wire(self.bootstrap, timeout=2) as wire:
                     wire.api_versions()
-                return self
+                return
             except (OSError, AssertionError):
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"broker not ready:\n{self.log_tail()}") from None
@@ -95,7 +105,7 @@ class ReferenceKafka(Broker):
 
     kind = "kafka"
 
-    def start(self):
+    def prepare(self):
         controller = free_port()
         self._properties = os.path.join(self.home, "server.properties")
         with open(self._properties, "w") as file:
@@ -121,7 +131,6 @@ class ReferenceKafka(Broker):
             stderr=subprocess.DEVNULL,
             timeout=60,
         )
-        return super().start()
 
     def command(self):
         return ["java", "-Xmx512m", "-cp", self._classpath, "kafka.Kafka", self._properties]

@@ -56,7 +56,7 @@ def _node(name):
 
 def _librdkafka():
     source = os.path.join(HERE, "librdkafka", "checks.cc")
-    return [deps.cxx_program("librdkafka_checks", source, ["rdkafka++", "rdkafka"])], {}
+    return [deps.cxx_program("librdkafka_checks", [source], ["rdkafka++", "rdkafka"])], {}
 
 
 ALL = [

@@ -145,23 +145,15 @@ def python_packages(name):
     return _once(name, [pins], fetch)
 
 
-def cxx_program(name, source, libraries):
-    """Compiles one C++ file; the result is kept until the source changes."""
+def cxx_program(name, sources, libraries, optimize="-O1"):
+    """Compiles a small C++ program; it is kept until one of its files changes."""
+    units = [source for source in sources if source.endswith(".cc")]
 
     def fetch(folder):
         _run(
-            [
-                "clang++-19",
-                "-std=c++20",
-                "-O1",
-                "-Wall",
-                "-Wextra",
-                "-Werror",
-                source,
-                "-o",
-                os.path.join(folder, name),
-            ]
+            ["clang++-19", "-std=c++20", optimize, "-Wall", "-Wextra", "-Werror", *units]
+            + ["-o", os.path.join(folder, name)]
             + [f"-l{library}" for library in libraries]
         )
 
-    return os.path.join(_once(name, [source], fetch), name)
+    return os.path.join(_once(name, sources, fetch), name)

@@ -7,7 +7,8 @@ what really lies in a partition (codec bits of a batch), which no client shows.
 import socket
 import struct
 
-API_PRODUCE, API_FETCH, API_VERSIONS, API_CREATE_TOPICS, API_INIT_PRODUCER_ID = 0, 1, 18, 19, 22
+API_PRODUCE, API_FETCH, API_VERSIONS, API_CREATE_TOPICS = 0, 1, 18, 19
+API_DELETE_TOPICS, API_INIT_PRODUCER_ID = 20, 22
 
 
 def string(text):
@@ -72,6 +73,13 @@ class Wire:
             body += string(key) + nullable(str(value))
         answer = self.call(API_CREATE_TOPICS, 4, body + struct.pack(">i?", 10000, False))
         at = 8 + 2 + len(name.encode())  # throttle, count, name
+        return struct.unpack(">h", answer[at : at + 2])[0]
+
+    def delete_topic(self, name):
+        """DeleteTopics v1; returns the error code."""
+        body = struct.pack(">i", 1) + string(name) + struct.pack(">i", 10000)
+        answer = self.call(API_DELETE_TOPICS, 1, body)
+        at = 8 + 2 + len(name.encode())
         return struct.unpack(">h", answer[at : at + 2])[0]
 
     def init_producer_id(self, transactional_id):
