@@ -20,7 +20,7 @@ inline constexpr std::size_t kFrameSizeBytes = 4;
 // The length of the frame that `prefix` announces, without the prefix itself.
 //
 // prefix   at least kFrameSizeBytes
-// Errors   malformed_frame   negative, or too short for any header
+// Errors   malformed_frame   negative
 //          frame_too_large   above frame_bytes_max
 Result<std::size_t> decode_frame_size(ByteView prefix, std::size_t frame_bytes_max);
 

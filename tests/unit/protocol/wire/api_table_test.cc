@@ -5,11 +5,24 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <type_traits>
 
+#include "protocol/wire/codec.h"
 #include "protocol/wire/messages/all.h"
 
 namespace strandline::wire {
 namespace {
+
+// A message of no API, and with it of unknown access, is none: nothing decodes or encodes it.
+struct Undescribed {
+  template <class V>
+  static constexpr void describe(V&) {}
+};
+static_assert(!Message<Undescribed>);
+static_assert(Message<ProduceRequest>);
+// And an API cannot leave out who may call it.
+static_assert(!std::is_default_constructible_v<Access>);
+static_assert(!std::is_default_constructible_v<ApiInfo>);
 
 TEST_CASE("api table: every described API is found by its key, and nothing else", "[wire]") {
 #define X(base)                                                                  \

@@ -13,7 +13,10 @@ namespace strandline::wire {
 
 class RandomMessage {
  public:
-  RandomMessage(std::uint64_t seed, std::int16_t version) : prng_(seed), version_(version) {}
+  enum class Letters { any_byte, ascii };
+
+  RandomMessage(std::uint64_t seed, std::int16_t version, Letters letters = Letters::any_byte)
+      : prng_(seed), version_(version), letters_(letters) {}
 
   // Strings and records of the message live as long as this object.
   template <class M>
@@ -93,12 +96,16 @@ class RandomMessage {
 
   std::string_view text(std::uint64_t length) {
     std::string& made = texts_.emplace_back();
-    for (std::uint64_t i = 0; i < length; ++i) made += static_cast<char>(prng_.below(256));
+    for (std::uint64_t i = 0; i < length; ++i) {
+      const bool ascii = letters_ == Letters::ascii;
+      made += static_cast<char>(ascii ? 'a' + prng_.below(26) : prng_.below(256));
+    }
     return made;
   }
 
   Prng prng_;
   std::int16_t version_;
+  Letters letters_;
   int depth_ = 0;
   std::deque<std::string> texts_;  // a deque keeps views into its strings valid
 };
