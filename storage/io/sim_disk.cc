@@ -263,6 +263,7 @@ Result<void> SimDisk::sync_directory(std::string_view path) {
   std::unique_lock<std::mutex> lock;
   STRANDLINE_TRYV(begin(DiskCall::sync_directory, inside, lock));
   STRANDLINE_TRY(auto node, find_directory(inside));
+  if (lies_[static_cast<std::size_t>(DiskCall::sync_directory)]) return success();
   node->durable_names = node->names;
   std::erase_if(unsynced_names_,
                 [&](const NameChange& change) { return change.directory == node; });
@@ -326,6 +327,11 @@ void SimDisk::plan(DiskFault fault) {
 void SimDisk::clear_faults() {
   const std::lock_guard lock{mutex_};
   faults_.clear();
+}
+
+void SimDisk::lie_about(DiskCall call) {
+  const std::lock_guard lock{mutex_};
+  lies_[static_cast<std::size_t>(call)] = true;
 }
 
 void SimDisk::on_operation(Hook hook) {

@@ -82,6 +82,10 @@ class SimDisk final : public Disk {
   void plan(DiskFault fault);
   void clear_faults();
 
+  // A disk that lies: from here on these calls say "done" and do nothing. Only sync and
+  // sync_directory; for tests of the tests.
+  void lie_about(DiskCall call);
+
   // Called before each operation, outside the mutex; may throw CrashNow.
   using Hook = std::function<void(DiskCall call, const std::string& path)>;
   void on_operation(Hook hook);
@@ -137,6 +141,7 @@ class SimDisk final : public Disk {
   std::vector<DiskFault> faults_;
   std::array<std::uint64_t, kDiskCalls> counts_{};
   std::array<Duration, kDiskCalls> delays_{};
+  std::array<bool, kDiskCalls> lies_{};
   Duration delay_{0};
   std::set<std::string> locks_;  // paths held
 };

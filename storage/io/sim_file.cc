@@ -74,6 +74,7 @@ Result<void> SimFile::sync() {
   const auto begun = begin(DiskCall::sync, lock);
   if (!lock.owns_lock() || generation_ != disk_.generation_) return begun;
   if (begun.has_value()) {
+    if (disk_.lies_[static_cast<std::size_t>(DiskCall::sync)]) return begun;
     node_->content.sync();
   } else {
     node_->content.sync_failed(disk_.prng_);
