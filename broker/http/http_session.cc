@@ -23,8 +23,11 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 // How much of a refused request is read away before closing, so that the refusal is not lost to the
 // reset that unread bytes would cause.
-constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
+constexpr std::size_t kLingerBytesMax = std::size_t{4} * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime{1};
+
+// How much of a body is read at a time, beyond what a header may take.
+constexpr std::size_t kBodyChunkBytes = std::size_t{64} * 1024;
 
 using Parser = http::request_parser<http::string_body>;
 
@@ -90,7 +93,7 @@ class Session {
       : context_(context),
         stream_(std::move(socket)),
         // The parser wants a header whole in the buffer; bodies are moved out of it as they come.
-        buffer_(context.limits.header_bytes_max + 64 * 1024) {
+        buffer_(context.limits.header_bytes_max + kBodyChunkBytes) {
     const std::size_t size = std::min(first_bytes.size(), buffer_.max_size());
     buffer_.commit(asio::buffer_copy(buffer_.prepare(size), asio::buffer(first_bytes)));
   }
@@ -196,7 +199,7 @@ class Session {
     buffer_.consume(buffer_.size());
     while (refused_ && !error && discarded < kLingerBytesMax) {
       const auto [read_error, bytes] =
-          co_await stream_.async_read_some(buffer_.prepare(16 * 1024), kAwait);
+          co_await stream_.async_read_some(buffer_.prepare(kBodyChunkBytes), kAwait);
       error = read_error;
       discarded += bytes;
     }

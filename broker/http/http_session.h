@@ -26,8 +26,8 @@
 namespace strandline {
 
 struct HttpLimits {
-  std::size_t header_bytes_max = 16 * 1024;
-  std::size_t body_bytes_max = 1024 * 1024;
+  std::size_t header_bytes_max = std::size_t{16} * 1024;
+  std::size_t body_bytes_max = std::size_t{1024} * 1024;
   std::size_t connections_max = 256;
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds request_timeout{10'000};

@@ -84,6 +84,7 @@ TEST_CASE("log: like lines in a flood are held back and counted", "[log]") {
   const CapturedLog log{LogLevel::info};
   const LogCounts before = log_counts();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([] {
       for (int i = 0; i < 250; ++i)
