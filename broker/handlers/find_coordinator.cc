@@ -7,10 +7,8 @@ constexpr std::int16_t kFirstVersionWithKeys = 4;
 
 std::string reason(wire::CoordinatorType type) {
   switch (type) {
-    case wire::CoordinatorType::group:
-      return "This broker does not serve consumer groups";
-    case wire::CoordinatorType::transaction:
-      return "This broker does not serve transactions";
+    case wire::CoordinatorType::group: return "This broker does not serve consumer groups";
+    case wire::CoordinatorType::transaction: return "This broker does not serve transactions";
   }
   return "Unknown coordinator type";
 }

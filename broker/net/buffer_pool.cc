@@ -34,8 +34,8 @@ BufferRef BufferPool::take(std::size_t size) {
     return BufferRef{buffer};
   }
   // Not zeroed: every byte handed on was received first.
-  return BufferRef{new BufferRef::Buffer{
-      this, rounded, 1, std::unique_ptr<std::byte[]>{new std::byte[rounded]}}};
+  return BufferRef{new BufferRef::Buffer{this, rounded, 1,
+                                         std::unique_ptr<std::byte[]>{new std::byte[rounded]}}};
 }
 
 void BufferPool::give_back(BufferRef::Buffer* buffer) {

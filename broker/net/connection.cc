@@ -70,6 +70,7 @@ void Connection::start() {
 void Connection::close(CloseReason reason) {
   if (!open_) return;
   open_ = false;
+  context_.open_connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.count_closed(reason);
   output_ = OutputQueue{};
   account_output();

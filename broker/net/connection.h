@@ -7,6 +7,7 @@
 // States   open -> draining (no more is read; answers still go out) -> closed
 #pragma once
 
+#include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -81,6 +82,8 @@ struct ConnectionContext {
   // Takes the socket of a client that speaks HTTP, with the bytes read so far.
   std::function<void(boost::asio::ip::tcp::socket, std::string)> on_http;
   std::function<void(Connection&)> on_closed;
+  // Of the whole process, for max.connections.
+  std::atomic<std::int64_t>& open_connections;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -131,7 +134,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string peer_;
   FrameReader frames_;
   OutputQueue output_;
-  std::deque<Slot> slots_;           // requests in flight, oldest first
+  std::deque<Slot> slots_;            // requests in flight, oldest first
   std::uint64_t first_sequence_ = 0;  // of slots_.front()
   std::uint64_t accounted_ = 0;
   Instant last_progress_;

@@ -32,8 +32,8 @@ Result<std::unique_ptr<Listener>> Listener::open(ShardLoop& loop, const std::str
                                                  std::uint16_t port) {
   error_code error;
   asio::ip::tcp::resolver resolver{loop.io()};
-  const auto found = resolver.resolve(host, std::to_string(port),
-                                      asio::ip::resolver_base::passive, error);
+  const auto found =
+      resolver.resolve(host, std::to_string(port), asio::ip::resolver_base::passive, error);
   if (error) return error;
   STRANDLINE_ASSERT(!found.empty());
   const asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
@@ -66,8 +66,8 @@ void Listener::accept_next() {
   acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const error_code& error) {
     if (error || !acceptor_.is_open()) return;
     for (;;) {
-      const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd =
+          ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         RefuseReason reason{};
         if (admit_(reason)) {

@@ -95,6 +95,12 @@ void ShardLoop::join() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
+void ShardLoop::stop_and_join() {
+  if (!state_->thread.joinable()) return;
+  stop();
+  join();
+}
+
 bool ShardLoop::is_own_thread() const {
   return state_->thread.get_id() == std::this_thread::get_id();
 }

@@ -60,6 +60,9 @@ class ShardLoop {
   void stop();
   void join();
 
+  // Both, from the thread that made the loop; does nothing when it never ran or has ended.
+  void stop_and_join();
+
   bool is_own_thread() const;
   boost::asio::io_context& io();
 

@@ -23,7 +23,7 @@ WorkerPool::~WorkerPool() { stop(); }
 void WorkerPool::submit(Task task) {
   {
     const std::lock_guard lock{mutex_};
-    STRANDLINE_ASSERT(!stopping_);
+    if (stopping_) return;  // the process is on its way out: nobody waits for this any more
     tasks_.push_back(std::move(task));
   }
   work_.notify_one();

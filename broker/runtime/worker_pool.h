@@ -1,7 +1,8 @@
 // Threads that may wait: for the disk, for a sync. Shards hand work to them and get a completion
 // posted back.
 //
-// Thread   submit(): any. stop(): the owner, once; work already submitted is still run
+// Thread   submit(): any. stop(): the owner; work already submitted is still run, later work
+// dropped
 #pragma once
 
 #include <condition_variable>

@@ -7,8 +7,8 @@
 namespace strandline {
 
 Result<ByteView> BatchWalk::bytes(std::size_t count, std::size_t read_ahead) {
-  const bool inside = position_ >= block_position_ &&
-                      position_ + count <= block_position_ + block_filled_;
+  const bool inside =
+      position_ >= block_position_ && position_ + count <= block_position_ + block_filled_;
   if (!inside) {
     const std::size_t wanted = static_cast<std::size_t>(
         std::min<std::uint64_t>(std::max(count, read_ahead), end_ - position_));

@@ -33,7 +33,8 @@ class EpochCache {
   // Epochs that ended at or before `start` are gone; the one that spans it begins there now.
   void cut_start(Offset start) {
     auto keep = starts_.begin();
-    while (keep != starts_.end() && keep + 1 != starts_.end() && (keep + 1)->start_offset <= start) {
+    while (keep != starts_.end() && keep + 1 != starts_.end() &&
+           (keep + 1)->start_offset <= start) {
       ++keep;
     }
     starts_.erase(starts_.begin(), keep);

@@ -21,9 +21,9 @@ struct LogConfig {
   std::int64_t segment_ms = 604'800'000;
   std::int64_t index_interval_bytes = 4096;
   std::int64_t segment_index_bytes = 10'485'760;
-  std::int64_t retention_bytes = -1;          // -1: no bound
-  std::int64_t retention_ms = 604'800'000;    // -1: for ever
-  bool delete_old = true;                     // cleanup.policy has delete
+  std::int64_t retention_bytes = -1;        // -1: no bound
+  std::int64_t retention_ms = 604'800'000;  // -1: for ever
+  bool delete_old = true;                   // cleanup.policy has delete
   std::size_t producers_max = 10'000;
   std::int64_t producer_idle_ms_max = 86'400'000;
 

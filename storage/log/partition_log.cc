@@ -131,8 +131,7 @@ Result<void> PartitionLog::roll() {
 
 Result<std::shared_ptr<Segment>> PartitionLog::create_segment(Offset base_offset) {
   const std::string path = directory_ + "/" + offset_file_stem(base_offset);
-  STRANDLINE_TRY(auto file,
-                 disk_.open(path + std::string{kLogSuffix}, OpenMode::create_or_open));
+  STRANDLINE_TRY(auto file, disk_.open(path + std::string{kLogSuffix}, OpenMode::create_or_open));
   STRANDLINE_TRY(const std::uint64_t size, file->size());
   // What a crash left of an earlier attempt was never acknowledged.
   if (size > 0) {
@@ -146,7 +145,9 @@ Result<std::shared_ptr<Segment>> PartitionLog::create_segment(Offset base_offset
 
 ReadPlan PartitionLog::plan_read(Offset from, Offset end, std::uint64_t bytes_max,
                                  bool at_least_one) const {
-  ReadPlan plan{.from = from, .end = std::min(end, log_end_), .bytes_max = bytes_max,
+  ReadPlan plan{.from = from,
+                .end = std::min(end, log_end_),
+                .bytes_max = bytes_max,
                 .at_least_one = at_least_one};
   auto at = segments_.upper_bound(from);
   STRANDLINE_ASSERT(at != segments_.begin());
@@ -248,9 +249,9 @@ Result<PartitionLog::Retention> PartitionLog::apply_retention(Timestamp now) {
   Retention done;
   if (offline_) return done;
   producers_.expire(now, config_.producer_idle_ms_max);
-  const bool old = active().size() > 0 && high_watermark_ == log_end_ &&
-                   (is_expired(active(), now) ||
-                    now - active().times().first_append_time >= config_.segment_ms);
+  const bool old =
+      active().size() > 0 && high_watermark_ == log_end_ &&
+      (is_expired(active(), now) || now - active().times().first_append_time >= config_.segment_ms);
   if (old) {
     STRANDLINE_TRYV(roll());
   }

@@ -1,11 +1,11 @@
-// The log of one partition on this broker: segments in a directory of their own, the newest of which
-// is written. Formats: docs/formats/segment.md, docs/formats/indexes.md
+// The log of one partition on this broker: segments in a directory of their own, the newest of
+// which is written. Formats: docs/formats/segment.md, docs/formats/indexes.md
 //
 // Offsets: log start <= high watermark <= log end, and flushed end <= log end. What lies below the
 // flushed end survives a power loss.
 //
-// A failed write or sync takes the log offline until it is opened again: what is in the file is then
-// not known (the kernel may have dropped the pages), and recovery has to find out.
+// A failed write or sync takes the log offline until it is opened again: what is in the file is
+// then not known (the kernel may have dropped the pages), and recovery has to find out.
 //
 // Thread   one owner at a time; ReadPlans, TimePlans and SyncJobs are carried out by any thread
 // Owns     the segments; the destructor closes files, it does not sync
@@ -39,7 +39,8 @@ class PartitionLog {
   // cut. Waits for the disk.
   //
   // disk, reporter   outlive the log
-  // Errors   corrupt_file   records below the recovery point are damaged or missing: nothing was cut
+  // Errors   corrupt_file   records below the recovery point are damaged or missing: nothing was
+  // cut
   //          any I/O code
   static Result<std::unique_ptr<PartitionLog>> open(Disk& disk, std::string directory,
                                                     const LogConfig& config,
@@ -167,7 +168,7 @@ class PartitionLog {
   Offset high_watermark_{0};
   EpochCache epochs_;
   ProducerState producers_;
-  Offset snapshot_offset_{0};             // of the newest producer snapshot
+  Offset snapshot_offset_{0};  // of the newest producer snapshot
   std::uint64_t bytes_since_snapshot_ = 0;
   std::vector<std::shared_ptr<Segment>> unsynced_;  // written since the last sync began
   std::uint64_t unsynced_bytes_ = 0;

@@ -95,8 +95,8 @@ Result<void> check(Segment& segment, std::uint64_t start, std::uint64_t end) {
     }
     STRANDLINE_TRY(const ByteView batch, walk.batch(header));
     if (!batch_crc_matches(batch)) {
-      return damaged(segment, position, header.base_offset,
-                     "CRC-32C " + std::to_string(header.crc), "another");
+      return damaged(segment, position, header.base_offset, "CRC-32C " + std::to_string(header.crc),
+                     "another");
     }
     expected = header.next_offset();
     epoch = header.leader_epoch;

@@ -59,7 +59,8 @@ Result<void> LogRecovery::find_segments() {
     if (name.ends_with(kDeletedSuffix)) {
       STRANDLINE_TRYV(log_.disk_.remove(path));
     } else if (name.ends_with(kLogSuffix)) {
-      STRANDLINE_TRYV(add_segment(std::string_view{name}.substr(0, name.size() - kLogSuffix.size())));
+      STRANDLINE_TRYV(
+          add_segment(std::string_view{name}.substr(0, name.size() - kLogSuffix.size())));
     }
   }
   return success();
@@ -84,11 +85,11 @@ Result<void> LogRecovery::add_segment(std::string_view stem) {
 Result<void> LogRecovery::start_empty() {
   // A log that had records and has no segments was not left so by us.
   if (point_.known && point_.state.flushed_end > point_.state.log_start) {
-    log_.reporter_.damaged({.file = log_.directory_,
-                            .offset = point_.state.log_start,
-                            .expected = "segments up to offset " +
-                                        std::to_string(point_.state.flushed_end.value()),
-                            .found = "none"});
+    log_.reporter_.damaged(
+        {.file = log_.directory_,
+         .offset = point_.state.log_start,
+         .expected = "segments up to offset " + std::to_string(point_.state.flushed_end.value()),
+         .found = "none"});
     return Errc::corrupt_file;
   }
   const Offset start = point_.known ? point_.state.log_start : Offset{0};
@@ -178,8 +179,8 @@ Result<bool> LogRecovery::is_good(BatchWalk& walk, const BatchHeader& header,
 
 Result<void> LogRecovery::scan_from(Segment& segment, Scan& scan) {
   STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
-  const Timestamp appended = std::max(segment.times().last_append_time,
-                                      segment.times().first_append_time);
+  const Timestamp appended =
+      std::max(segment.times().last_append_time, segment.times().first_append_time);
   const Timestamp time = appended == kNoTimestamp ? now_ : appended;
   BatchWalk walk{segment.file(), scan.position, file_end, ReadMode::blocking};
   BatchHeader header;
@@ -208,7 +209,8 @@ Result<void> LogRecovery::cut_tail(Segment& segment, const Scan& scan) {
   STRANDLINE_TRY(const std::size_t got, segment.file()->read_at(scan.position, tail));
   tail.resize(got);
   std::string saved;
-  const bool zeros = std::all_of(tail.begin(), tail.end(), [](std::byte b) { return b == std::byte{0}; });
+  const bool zeros =
+      std::all_of(tail.begin(), tail.end(), [](std::byte b) { return b == std::byte{0}; });
   if (!zeros) {
     saved = segment.path(".cut-" + std::to_string(now_.value()));
     STRANDLINE_TRY(const auto copy, log_.disk_.open(saved, OpenMode::create_or_open));
@@ -248,8 +250,7 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(Disk& disk, std::string
                                                          const LogConfig& config,
                                                          const RecoveryPoint& point, Timestamp now,
                                                          DamageReporter& reporter) {
-  std::unique_ptr<PartitionLog> log{
-      new PartitionLog{disk, std::move(directory), config, reporter}};
+  std::unique_ptr<PartitionLog> log{new PartitionLog{disk, std::move(directory), config, reporter}};
   STRANDLINE_TRYV(LogRecovery{*log, point, now}.run());
   log->assert_invariants();
   return log;

@@ -70,8 +70,7 @@ void Segment::index(const BatchHeader& header, std::uint64_t position, Timestamp
   }
   if (times_.first_append_time == kNoTimestamp) times_.first_append_time = append_time;
   times_.last_append_time = std::max(times_.last_append_time, append_time);
-  const std::int64_t last_arrival =
-      arrivals_.empty() ? -1 : arrivals_.entries().back().append_time;
+  const std::int64_t last_arrival = arrivals_.empty() ? -1 : arrivals_.entries().back().append_time;
   if (times_.last_append_time.value() >= last_arrival + kArrivalIntervalMs) {
     arrivals_.add({times_.last_append_time.value(), times_.max_timestamp.value(), last});
   }
@@ -94,17 +93,15 @@ void Segment::rewind(std::uint64_t position, Offset offset) {
   checked_.remove(position, UINT64_MAX);
   const std::uint32_t bound = relative(offset);
   const std::lock_guard lock{mutex_};
-  offsets_.cut([&](const OffsetEntry& e) {
-    return e.relative_offset >= bound || e.position >= position;
-  });
+  offsets_.cut(
+      [&](const OffsetEntry& e) { return e.relative_offset >= bound || e.position >= position; });
   timestamps_.cut([&](const TimeEntry& e) { return e.relative_offset >= bound; });
   arrivals_.cut([&](const ArrivalEntry& e) { return e.relative_offset >= bound; });
   indexed_position_ = offsets_.empty() ? 0 : offsets_.entries().back().position;
   if (times_.max_timestamp_offset >= offset) {
     // The next lower maximum is what the index still knows; a look-up walks from there.
     const bool known = !timestamps_.empty();
-    times_.max_timestamp =
-        known ? Timestamp{timestamps_.entries().back().timestamp} : kNoTimestamp;
+    times_.max_timestamp = known ? Timestamp{timestamps_.entries().back().timestamp} : kNoTimestamp;
     times_.max_timestamp_offset =
         known ? base_offset_ + timestamps_.entries().back().relative_offset : kNoOffset;
   }
@@ -117,8 +114,8 @@ Result<void> Segment::seal() {
       timestamps_.add({times_.max_timestamp.value(), relative(times_.max_timestamp_offset)});
     }
     if (last_offset_ >= base_offset_) {
-      arrivals_.add({times_.last_append_time.value(), times_.max_timestamp.value(),
-                     relative(last_offset_)});
+      arrivals_.add(
+          {times_.last_append_time.value(), times_.max_timestamp.value(), relative(last_offset_)});
     }
   }
   return write_indexes();
@@ -130,8 +127,8 @@ Result<void> Segment::load_indexes() {
   STRANDLINE_TRY(const bool times_good, timestamps_.load(disk_, path(kTimeIndexSuffix), {}));
   const bool fits = offsets_.empty() || offsets_.entries().back().position < size();
   if (!offsets_good || !times_good || !fits) {
-    STRANDLINE_TRYV(rebuild_indexes(path(offsets_good && fits ? kTimeIndexSuffix
-                                                            : kOffsetIndexSuffix)));
+    STRANDLINE_TRYV(
+        rebuild_indexes(path(offsets_good && fits ? kTimeIndexSuffix : kOffsetIndexSuffix)));
   }
   indexed_position_ = offsets_.empty() ? 0 : offsets_.entries().back().position;
   indexes_loaded_ = true;

@@ -42,8 +42,8 @@ std::string offset_file_stem(Offset offset);
 
 // The times a segment spans, for retention and look-ups.
 struct SegmentTimes {
-  Timestamp max_timestamp = kNoTimestamp;         // of its records
-  Offset max_timestamp_offset = kNoOffset;        // last of the batch with it
+  Timestamp max_timestamp = kNoTimestamp;   // of its records
+  Offset max_timestamp_offset = kNoOffset;  // last of the batch with it
   Timestamp first_append_time = kNoTimestamp;
   Timestamp last_append_time = kNoTimestamp;
 };

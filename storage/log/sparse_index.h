@@ -2,10 +2,11 @@
 //
 //   .index      relative offset (4), position (4)           in Kafka's published layout
 //   .timeindex  timestamp (8), relative offset (4)          in Kafka's published layout
-//   .arrivals   append time (8), highest event time so far (8), relative offset (4), behind a header
+//   .arrivals   append time (8), highest event time so far (8), relative offset (4), behind a
+//   header
 //
-// Both numbers of a row grow from row to row. Entries are written behind, at rolls and rounds of the
-// checkpoint: a crash leaves a short file, which the log makes up for. Formats: docs/formats/.
+// Both numbers of a row grow from row to row. Entries are written behind, at rolls and rounds of
+// the checkpoint: a crash leaves a short file, which the log makes up for. Formats: docs/formats/.
 //
 // Thread   one owner; copies are values
 #pragma once

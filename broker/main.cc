@@ -1,0 +1,74 @@
+// strandlined: reads the command line, brings the broker up, and waits for a signal.
+#include <unistd.h>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <variant>
+
+#include "broker/config/load.h"
+#include "broker/logging/log.h"
+#include "broker/server/broker.h"
+#include "broker/version.h"
+
+namespace strandline {
+namespace {
+
+int print_and_exit(const CommandLineExit& leave) {
+  std::fputs(leave.text.c_str(), leave.failed ? stderr : stdout);
+  return leave.failed ? kExitBadUsage : EXIT_SUCCESS;
+}
+
+// Blocked in every thread that starts from here on; only the main thread takes them, by sigwait.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+int serve(Settings settings) {
+  const sigset_t signals = block_signals();
+  // A failed sync: nothing may be acknowledged any more, and a clean end would sync again.
+  Broker broker{std::move(settings), [](int exit_status) { ::_exit(exit_status); }};
+  const auto started = broker.start();
+  if (!started) {
+    std::fprintf(stderr, "strandlined: %s\n", started.error().message.c_str());
+    return kExitBadStart;
+  }
+  const std::string http = broker.http_address();
+  std::printf("strandlined %s listening on %s%s%s\n", std::string{kVersion}.c_str(),
+              broker.kafka_address().c_str(), http.empty() ? "" : ", http on ", http.c_str());
+  std::fflush(stdout);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log_line(LogLevel::info, "broker", "stopping",
+           {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  broker.stop();
+  return EXIT_SUCCESS;
+}
+
+int run(int argc, char** argv) {
+  const auto parsed = parse_command_line(argc, argv, kVersion);
+  if (const auto* leave = std::get_if<CommandLineExit>(&parsed)) return print_and_exit(*leave);
+  const CommandLine& command_line = std::get<CommandLine>(parsed);
+  LoadedSettings loaded = load_settings(command_line);
+  if (command_line.check_config) return print_and_exit(check_config_report(loaded));
+  if (!loaded.problems.empty()) {
+    for (const std::string& problem : loaded.problems) {
+      std::fprintf(stderr, "strandlined: %s\n", problem.c_str());
+    }
+    return kExitBadUsage;
+  }
+  LogLevel level = LogLevel::info;
+  if (parse_log_level(loaded.settings.log_level, level)) set_log_level(level);
+  return serve(std::move(loaded.settings));
+}
+
+}  // namespace
+}  // namespace strandline
+
+int main(int argc, char** argv) { return strandline::run(argc, argv); }

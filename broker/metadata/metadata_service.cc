@@ -1,0 +1,88 @@
+#include "broker/metadata/metadata_service.h"
+
+#include <utility>
+
+#include "broker/logging/log.h"
+#include "protocol/base/assertion.h"
+
+namespace strandline {
+
+MetadataService::MetadataService(Shard& shard_zero, std::unique_ptr<Controller> controller,
+                                 std::unique_ptr<MetadataLog> log, ApplyImage apply_image)
+    : shard_(shard_zero),
+      controller_(std::move(controller)),
+      log_(std::move(log)),
+      apply_image_(std::move(apply_image)) {}
+
+void MetadataService::submit(Shard& home, MetadataCommand command) {
+  auto owned = std::make_unique<MetadataCommand>(std::move(command));
+  shard_.loop().post([this, home = &home, owned = std::move(owned)]() mutable {
+    queue_.push_back({home, std::move(owned), {}});
+    if (!busy_) run_next();
+  });
+}
+
+void MetadataService::run_next() {
+  if (queue_.empty()) return;
+  busy_ = true;
+  Running& running = queue_.front();
+  running.records = running.command->decide(*controller_);
+  if (running.records.empty()) return finish({});
+  persist();
+}
+
+void MetadataService::persist() {
+  const Result<void> appended = log_->append(queue_.front().records, wall_now());
+  if (!appended) return finish(appended.error());
+  shard_.sync_pool().submit([this, job = log_->begin_sync()]() mutable {
+    const Result<void> synced = MetadataLog::run(job);
+    shard_.loop().post([this, job = std::move(job), synced] {
+      log_->finish_sync(job, synced);
+      committed(synced);
+    });
+  });
+}
+
+void MetadataService::committed(const Result<void>& synced) {
+  if (!synced) return finish(synced.error());
+  for (const MetadataRecord& record : queue_.front().records) {
+    // The controller decided on these records from this very state: they apply.
+    const Result<void> applied = controller_->replay(record);
+    STRANDLINE_ASSERT(applied.has_value());
+  }
+  publish();
+}
+
+void MetadataService::publish() {
+  const std::shared_ptr<const MetadataImage> image = controller_->publish();
+  shards_to_apply_ = shard_.peer_count();
+  for (std::size_t i = 0; i < shard_.peer_count(); ++i) {
+    Shard& peer = shard_.peer(i);
+    peer.loop().post([this, &peer, image] {
+      apply_image_(peer, image, [this] {
+        shard_.loop().post([this] {
+          if (--shards_to_apply_ == 0) finish({});
+        });
+      });
+    });
+  }
+}
+
+void MetadataService::finish(const ErrorCode& error) {
+  if (error) {
+    log_line(LogLevel::error, "metadata", "a change of the metadata was not made durable",
+             {{"error", error.message()}});
+  }
+  Running done = std::move(queue_.front());
+  queue_.pop_front();
+  done.home->loop().post([command = std::move(done.command), error] { command->done(error); });
+  busy_ = false;
+  if (!queue_.empty()) {
+    // Not from inside this call: a long queue of refusals must not pile up on the stack.
+    shard_.loop().post([this] {
+      if (!busy_) run_next();
+    });
+  }
+}
+
+}  // namespace strandline

@@ -1,0 +1,300 @@
+#include "broker/partition/partition.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/logging/log.h"
+#include "broker/partition/shard.h"
+#include "protocol/base/assertion.h"
+
+namespace strandline {
+
+Partition::Partition(Shard& shard, std::string topic, PartitionKey key, LeaderEpoch leader_epoch,
+                     std::shared_ptr<const TopicConfig> config, std::unique_ptr<PartitionLog> log)
+    : shard_(shard),
+      topic_(std::move(topic)),
+      key_(key),
+      leader_epoch_(leader_epoch),
+      config_(std::move(config)),
+      log_(std::move(log)) {
+  advance_high_watermark();
+}
+
+Partition::~Partition() = default;
+
+PartitionBounds Partition::bounds() const {
+  return {log_->log_start_offset(), log_->high_watermark(), log_->last_stable_offset(),
+          log_->log_end_offset()};
+}
+
+Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHeader& header) {
+  STRANDLINE_TRY(const ProducerCheck check, log_->check_producer(header));
+  if (check.duplicate) {
+    shard_.metrics().produce_duplicates.add();
+    return PartitionAppend{.base_offset = check.base_offset,
+                           .end_offset = check.last_offset + 1,
+                           .append_time = check.append_time,
+                           .log_start_offset = log_->log_start_offset()};
+  }
+  const Instant began = steady_now();
+  const Timestamp append_time = wall_now();
+  STRANDLINE_TRY(const AppendInfo info,
+                 log_->append_as_leader(batch, header, leader_epoch_, append_time));
+  ShardMetrics& metrics = shard_.metrics();
+  metrics.append_stall.record(steady_now() - began);
+  metrics.produce_batches.add();
+  metrics.produce_records.add(static_cast<std::uint64_t>(header.record_count));
+  metrics.produce_bytes.add(batch.size());
+  metrics.unsynced_bytes.add(static_cast<std::int64_t>(batch.size()));
+  ++appends_unsynced_;
+  if (config_->flush_on_ack) {
+    plan_sync();
+  } else {
+    // Nobody waits for the disk: the checkpointer syncs in the background.
+    advance_high_watermark();
+  }
+  shard_.mark_dirty(*this);
+  return PartitionAppend{.base_offset = info.base_offset,
+                         .end_offset = info.last_offset + 1,
+                         .append_time = append_time,
+                         .log_start_offset = log_->log_start_offset()};
+}
+
+void Partition::when_committed(Offset end, Committed done) {
+  if (log_->is_offline()) return done(make_error_code(Errc::kafka_storage_error));
+  if (log_->high_watermark() >= end) return done({});
+  // Nearly always the greatest so far; a duplicate may wait for an earlier one.
+  auto at = ack_waiters_.end();
+  while (at != ack_waiters_.begin() && std::prev(at)->end > end) --at;
+  ack_waiters_.insert(at, {end, std::move(done)});
+  shard_.metrics().delayed_produces.add(1);
+}
+
+// --- syncing. One sync at a time; what is appended meanwhile joins the next.
+
+void Partition::plan_sync() {
+  if (sync_planned_ || sync_running_) return;
+  sync_planned_ = true;
+  // At the end of the turn: all batches that arrived together share one sync.
+  shard_.loop().at_end_of_turn([self = shared_from_this()] {
+    self->sync_planned_ = false;
+    self->start_sync();
+  });
+}
+
+void Partition::start_sync() {
+  if (sync_running_ || log_->is_offline()) return;
+  std::optional<SyncJob> job = log_->begin_sync();
+  if (!job) return;
+  sync_running_ = true;
+  shard_.metrics().sync_group.record(std::exchange(appends_unsynced_, 0));
+  shard_.metrics().sync_queue.add(1);
+  const Instant started = steady_now();
+  shard_.sync_pool().submit([self = shared_from_this(), job = std::move(*job), started]() mutable {
+    const Result<void> result = strandline::run(job);
+    Shard& shard = self->shard_;
+    shard.loop().post([self = std::move(self), job = std::move(job), result, started]() mutable {
+      self->after_sync(job, result, started);
+    });
+  });
+}
+
+void Partition::after_sync(const SyncJob& job, const Result<void>& result, Instant started) {
+  sync_running_ = false;
+  ShardMetrics& metrics = shard_.metrics();
+  metrics.sync_queue.add(-1);
+  metrics.sync_time.record(steady_now() - started);
+  metrics.unsynced_bytes.add(-static_cast<std::int64_t>(job.bytes));
+  log_->finish_sync(job, result);
+  if (!result) {
+    metrics.sync_failures.add();
+    return fail_sync(result.error());
+  }
+  shard_.mark_dirty(*this);
+  advance_high_watermark();
+  if (config_->flush_on_ack && log_->flushed_end() < log_->log_end_offset()) plan_sync();
+}
+
+// What is on the disk is not known any more, and asking again would get a lie: nobody who waits is
+// answered with success, and the process leaves to recover by reading the disk.
+void Partition::fail_sync(const ErrorCode& error) {
+  log_line(LogLevel::error, "partition", "sync failed; the broker stops to recover from the disk",
+           {{"topic", topic_}, {"partition", key_.partition}, {"error", error.message()}});
+  abandon(make_error_code(Errc::kafka_storage_error));
+  shard_.fail_disk();
+}
+
+void Partition::advance_high_watermark() {
+  const Offset safe_end = config_->flush_on_ack ? log_->flushed_end() : log_->log_end_offset();
+  if (safe_end <= log_->high_watermark()) return;
+  log_->set_high_watermark(safe_end);
+  while (!ack_waiters_.empty() && ack_waiters_.front().end <= safe_end) {
+    const Committed done = std::move(ack_waiters_.front().done);
+    ack_waiters_.pop_front();
+    shard_.metrics().delayed_produces.add(-1);
+    done({});
+  }
+  wake_watches();
+}
+
+// --- waiting readers
+
+void Partition::watch(const FetchWatch& watch) {
+  if (std::find(watches_.begin(), watches_.end(), watch) == watches_.end()) {
+    watches_.push_back(watch);
+  }
+}
+
+void Partition::unwatch(const FetchWatch& watch) { std::erase(watches_, watch); }
+
+void Partition::wake_watches() {
+  if (watches_.empty()) return;
+  const std::vector<FetchWatch> watches = std::exchange(watches_, {});
+  for (const FetchWatch& watch : watches) {
+    Shard& home = shard_.peer(watch.home_shard);
+    if (&home == &shard_) {
+      home.waiting_fetches().wake(watch.fetch);
+    } else {
+      home.loop().post([&home, fetch = watch.fetch] { home.waiting_fetches().wake(fetch); });
+    }
+  }
+}
+
+void Partition::abandon(const ErrorCode& error) {
+  std::deque<AckWaiter> waiters = std::exchange(ack_waiters_, {});
+  shard_.metrics().delayed_produces.add(-static_cast<std::int64_t>(waiters.size()));
+  for (AckWaiter& waiter : waiters) waiter.done(error);
+  wake_watches();
+}
+
+// --- reading: from memory when it is there, by a disk thread when not
+
+void Partition::read(Offset from, std::uint64_t bytes_max, bool read_committed, ReadDone done) {
+  PartitionRead read{.bounds = bounds()};
+  if (from < read.bounds.log_start_offset || from > read.bounds.log_end_offset) {
+    read.error = Errc::offset_out_of_range;
+    return done(std::move(read));
+  }
+  const Offset end = read_committed ? read.bounds.last_stable_offset : read.bounds.high_watermark;
+  if (from >= end) return done(std::move(read));
+  const ReadPlan plan = log_->plan_read(from, end, bytes_max, true);
+  auto result = execute(plan, ReadMode::nowait);
+  if (!result && result.error() == make_error_code(Errc::would_block)) {
+    return read_cold(plan, std::move(done), std::move(read));
+  }
+  finish_read(std::move(result), read);
+  done(std::move(read));
+}
+
+void Partition::read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far) {
+  shard_.metrics().disk_read_queue.add(1);
+  shard_.disk_pool().submit([self = shared_from_this(), plan = std::move(plan),
+                             done = std::move(done), so_far = std::move(so_far)]() mutable {
+    auto result = execute(plan, ReadMode::blocking);
+    Shard& shard = self->shard_;
+    shard.loop().post([self = std::move(self), result = std::move(result), done = std::move(done),
+                       so_far = std::move(so_far)]() mutable {
+      self->shard_.metrics().disk_read_queue.add(-1);
+      finish_read(std::move(result), so_far);
+      done(std::move(so_far));
+    });
+  });
+}
+
+void Partition::finish_read(Result<ReadResult> result, PartitionRead& read) {
+  if (!result) {
+    read.error = result.error();
+    return;
+  }
+  for (FileSlice& slice : result.value().slices) {
+    auto lease = slice.file->lease();
+    if (!lease) {
+      read.error = lease.error();
+      return;
+    }
+    read.slices.push_back({std::move(lease).value(), slice.position, slice.length});
+    read.bytes += slice.length;
+  }
+}
+
+// --- look-ups that may have to read much, so never on the shard's thread
+
+void Partition::find_timestamp(Timestamp time, Offset end, TimeFound found) {
+  shard_.metrics().disk_read_queue.add(1);
+  shard_.disk_pool().submit([self = shared_from_this(), plan = log_->plan_time_search(time, end),
+                             found = std::move(found)]() mutable {
+    Result<TimestampOffset> result = find_by_time(plan);
+    Shard& shard = self->shard_;
+    shard.loop().post([self = std::move(self), result, found = std::move(found)] {
+      self->shard_.metrics().disk_read_queue.add(-1);
+      found(result);
+    });
+  });
+}
+
+void Partition::find_max_timestamp(Offset end, TimeFound found) {
+  find_timestamp(kNoTimestamp, end, std::move(found));
+}
+
+void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
+  const Offset high_watermark = log_->high_watermark();
+  if (offset == kNoOffset) offset = high_watermark;
+  if (offset < Offset{0} || offset > high_watermark) {
+    return moved(make_error_code(Errc::offset_out_of_range));
+  }
+  const Result<void> deleted = log_->delete_records(offset);
+  if (!deleted) return moved(deleted.error());
+  shard_.mark_dirty(*this);
+  remove_dropped_files();
+  moved(log_->log_start_offset());
+}
+
+// --- upkeep
+
+void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
+  config_ = std::move(config);
+  log_->set_config(log_config(*config_, shard_.settings()));
+  if (config_->flush_on_ack) {
+    if (log_->flushed_end() < log_->log_end_offset()) plan_sync();
+  } else {
+    advance_high_watermark();
+  }
+}
+
+void Partition::apply_retention(Timestamp now) {
+  const auto done = log_->apply_retention(now);
+  if (!done) {
+    log_line(LogLevel::error, "partition", "retention failed; it is tried again later",
+             {{"topic", topic_}, {"partition", key_.partition}, {"error", done.error().message()}});
+    return;
+  }
+  ShardMetrics& metrics = shard_.metrics();
+  metrics.segments_deleted.add(done.value().segments);
+  metrics.retention_bytes.add(done.value().bytes);
+  if (done.value().segments > 0) shard_.mark_dirty(*this);
+  remove_dropped_files();
+}
+
+// After file.delete.delay.ms, as long as readers on other brokers and tools may still hold them.
+void Partition::remove_dropped_files() {
+  std::vector<std::string> files = log_->take_dropped_files();
+  if (files.empty()) return;
+  shard_.loop().after(std::chrono::milliseconds{config_->file_delete_delay_ms},
+                      [&shard = shard_, files = std::move(files)]() mutable {
+                        shard.remove_files(std::move(files));
+                      });
+}
+
+LogConfig log_config(const TopicConfig& config, const Settings& settings) {
+  return {.segment_bytes = config.segment_bytes,
+          .segment_ms = config.segment_ms,
+          .index_interval_bytes = config.index_interval_bytes,
+          .segment_index_bytes = config.segment_index_bytes,
+          .retention_bytes = config.retention_bytes,
+          .retention_ms = config.retention_ms,
+          .delete_old = config.cleanup_delete,
+          .producers_max = static_cast<std::size_t>(settings.producer_ids_max),
+          .producer_idle_ms_max = settings.producer_id_expiration_ms};
+}
+
+}  // namespace strandline

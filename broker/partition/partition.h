@@ -1,0 +1,156 @@
+// One partition replica as the broker runs it: its log, the clients that wait on it, and its syncs.
+//
+// What a write waits for: acks=all waits for the high watermark to pass its last record. With one
+// replica the high watermark is the replica's safe end: the flushed end, or the appended end on
+// topics with flush.on.ack=false.
+//
+// Thread   the shard it lives on; syncs and cold reads run on worker threads and come back here
+// Owns     the log
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/net/output_queue.h"
+#include "broker/partition/partition_table.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/errc.h"
+#include "protocol/base/ids.h"
+#include "protocol/record/batch.h"
+#include "replication/metadata/topic_config.h"
+#include "storage/log/partition_log.h"
+
+namespace strandline {
+
+class Shard;
+struct Settings;
+
+// What a log needs of a topic's effective configs and the broker's settings.
+LogConfig log_config(const TopicConfig& config, const Settings& settings);
+
+// A long poll that wants to hear when a partition's readable end moves, or it goes away.
+struct FetchWatch {
+  std::size_t home_shard = 0;
+  std::uint64_t fetch = 0;  // number of the fetch on its home shard
+
+  friend bool operator==(const FetchWatch&, const FetchWatch&) = default;
+};
+
+struct PartitionAppend {
+  Offset base_offset = kNoOffset;
+  Offset end_offset = kNoOffset;  // what acks=all waits for the high watermark to reach
+  Timestamp append_time = kNoTimestamp;
+  Offset log_start_offset = kNoOffset;
+};
+
+// What a reader may see of the partition at one moment.
+struct PartitionBounds {
+  Offset log_start_offset{};
+  Offset high_watermark{};
+  Offset last_stable_offset{};
+  Offset log_end_offset{};
+};
+
+struct PartitionRead {
+  ErrorCode error;
+  PartitionBounds bounds;
+  std::vector<FilePiece> slices;
+  std::uint64_t bytes = 0;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  using Committed = std::function<void(const ErrorCode&)>;
+  using ReadDone = std::function<void(PartitionRead)>;
+  using TimeFound = std::function<void(const Result<TimestampOffset>&)>;
+  using LogStartMoved = std::function<void(const Result<Offset>&)>;
+
+  Partition(Shard& shard, std::string topic, PartitionKey key, LeaderEpoch leader_epoch,
+            std::shared_ptr<const TopicConfig> config, std::unique_ptr<PartitionLog> log);
+  ~Partition();
+
+  const std::string& topic() const { return topic_; }
+  const PartitionKey& key() const { return key_; }
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  const TopicConfig& config() const { return *config_; }
+  PartitionBounds bounds() const;
+  PartitionLog& log() { return *log_; }
+
+  void set_config(std::shared_ptr<const TopicConfig> config);
+
+  // Syncs what is not synced yet unless a sync is under way.
+  void start_sync();
+
+  // Appends one validated batch after the idempotence rules (KIP-98): a batch that is there already
+  // gives the offsets of the first time.
+  //
+  // batch    patched in place
+  // Errors   as ProducerState::check; any I/O code: the log may be offline from here on
+  Result<PartitionAppend> append(MutableByteView batch, const BatchHeader& header);
+
+  // Calls `done` once the high watermark has reached `end`, or with an error when it never will;
+  // maybe inside the call.
+  void when_committed(Offset end, Committed done);
+
+  // Reads whole batches from `from` up to the readable end: the high watermark, or the last stable
+  // offset for read_committed.
+  //
+  // bytes_max   at least one batch is given whatever its size
+  // done        called once on this shard, maybe inside the call
+  // Errors      offset_out_of_range, corrupt_batch, any I/O code
+  void read(Offset from, std::uint64_t bytes_max, bool read_committed, ReadDone done);
+
+  // Has the fetch woken once, at the next move of the high watermark. Watching twice is once.
+  void watch(const FetchWatch& watch);
+  void unwatch(const FetchWatch& watch);
+
+  // The first record at or after a time below `end`, or the first with the greatest time. `found`
+  // is called once on this shard, later.
+  void find_timestamp(Timestamp time, Offset end, TimeFound found);
+  void find_max_timestamp(Offset end, TimeFound found);
+
+  // Moves the log start offset up to `offset` (-1: the high watermark).
+  //
+  // Errors   offset_out_of_range   above the high watermark, or another negative number
+  void delete_records(Offset offset, const LogStartMoved& moved);
+
+  void apply_retention(Timestamp now);
+
+  // Ends all waits with `error`; the partition is about to go away.
+  void abandon(const ErrorCode& error);
+
+ private:
+  struct AckWaiter {
+    Offset end;
+    Committed done;
+  };
+
+  void plan_sync();
+  void fail_sync(const ErrorCode& error);
+  void after_sync(const SyncJob& job, const Result<void>& result, Instant started);
+  void advance_high_watermark();
+  void wake_watches();
+  void read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far);
+  static void finish_read(Result<ReadResult> result, PartitionRead& read);
+  void remove_dropped_files();
+
+  Shard& shard_;
+  const std::string topic_;
+  const PartitionKey key_;
+  const LeaderEpoch leader_epoch_;
+  std::shared_ptr<const TopicConfig> config_;
+  std::unique_ptr<PartitionLog> log_;
+  std::deque<AckWaiter> ack_waiters_;  // in order of `end`
+  std::vector<FetchWatch> watches_;
+  bool sync_planned_ = false;
+  bool sync_running_ = false;
+  std::uint64_t appends_unsynced_ = 0;
+};
+
+}  // namespace strandline

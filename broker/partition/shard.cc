@@ -1,0 +1,61 @@
+#include "broker/partition/shard.h"
+
+#include <utility>
+
+#include "broker/logging/log.h"
+#include "broker/partition/partition.h"
+
+namespace strandline {
+
+Shard::Shard(ShardIndex index, ShardResources resources)
+    : index_(index), resources_(std::move(resources)) {}
+
+ShardIndex Shard::owner_of(const Uuid& topic_id, PartitionIndex partition) const {
+  return (std::hash<Uuid>{}(topic_id) + static_cast<std::size_t>(partition.value())) %
+         peers_.size();
+}
+
+void Shard::set_image(std::shared_ptr<const MetadataImage> image) {
+  // Broker-wide defaults are below every topic's own values: with a change all are worked out anew.
+  const bool same_defaults =
+      image_ != nullptr && image != nullptr && image_->broker_configs == image->broker_configs;
+  if (!same_defaults) configs_.clear();
+  image_ = std::move(image);
+}
+
+std::shared_ptr<const TopicConfig> Shard::topic_config(const TopicImage& topic) {
+  CachedConfig& cached = configs_[topic.id];
+  if (cached.config == nullptr || cached.overrides != topic.configs) {
+    cached.overrides = topic.configs;
+    cached.config = std::make_shared<const TopicConfig>(
+        strandline::topic_config(*image_, topic, broker_id(), resources_.settings.topic_defaults));
+  }
+  return cached.config;
+}
+
+void Shard::mark_dirty(const Partition& partition) { dirty_.insert(partition.key()); }
+
+std::vector<std::shared_ptr<Partition>> Shard::take_dirty() {
+  std::vector<std::shared_ptr<Partition>> taken;
+  taken.reserve(dirty_.size());
+  for (const PartitionKey& key : dirty_) {
+    if (Partition* partition = partitions_.find(key))
+      taken.push_back(partition->shared_from_this());
+  }
+  dirty_.clear();
+  return taken;
+}
+
+void Shard::remove_files(std::vector<std::string> files) {
+  disk_pool().submit([&disk = resources_.disk, files = std::move(files)] {
+    for (const std::string& file : files) {
+      const Result<void> removed = disk.remove(file);
+      if (!removed) {
+        log_line(LogLevel::warn, "partition", "cannot remove a dropped file; the next start will",
+                 {{"file", file}, {"error", removed.error().message()}});
+      }
+    }
+  });
+}
+
+}  // namespace strandline

@@ -1,0 +1,105 @@
+// One shard of the broker: a loop, the partitions that live on it, and how to reach the others.
+//
+// Thread   everything is the shard's own thread's, but for loop().post() and peer()
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "broker/config/settings.h"
+#include "broker/metrics/shard_metrics.h"
+#include "broker/partition/partition_table.h"
+#include "broker/partition/waiting_fetches.h"
+#include "broker/runtime/shard_loop.h"
+#include "broker/runtime/worker_pool.h"
+#include "protocol/base/ids.h"
+#include "protocol/base/uuid.h"
+#include "protocol/record/compression.h"
+#include "replication/metadata/image.h"
+#include "storage/io/disk.h"
+
+namespace strandline {
+
+using ShardIndex = std::size_t;
+
+// What a shard is given by the broker around it. Everything outlives the shard.
+struct ShardResources {
+  ShardLoop& loop;
+  ShardMetrics& metrics;
+  WorkerPool& disk_pool;
+  WorkerPool& sync_pool;
+  // Set while the disk is filled beyond its water mark: nothing is appended for clients.
+  const std::atomic<bool>& refuses_writes;
+  const Settings& settings;
+  Disk& disk;
+  // The disk did not keep a promise: the process has to leave.
+  std::function<void()> on_disk_failure;
+};
+
+class Shard {
+ public:
+  Shard(ShardIndex index, ShardResources resources);
+
+  // All shards by index; set once before the loops start.
+  void set_peers(std::vector<Shard*> peers) { peers_ = std::move(peers); }
+
+  ShardIndex index() const { return index_; }
+  BrokerId broker_id() const { return BrokerId{resources_.settings.node_id}; }
+  const Settings& settings() const { return resources_.settings; }
+  ShardLoop& loop() { return resources_.loop; }
+  ShardMetrics& metrics() { return resources_.metrics; }
+  WorkerPool& disk_pool() { return resources_.disk_pool; }
+  WorkerPool& sync_pool() { return resources_.sync_pool; }
+  bool refuses_writes() const { return resources_.refuses_writes.load(std::memory_order_relaxed); }
+  PartitionTable& partitions() { return partitions_; }
+  WaitingFetches& waiting_fetches() { return waiting_fetches_; }
+
+  // Notes that the checkpoint is behind this partition.
+  void mark_dirty(const Partition& partition);
+  std::vector<std::shared_ptr<Partition>> take_dirty();
+
+  // Removes files of dropped segments on a disk thread.
+  void remove_files(std::vector<std::string> files);
+  void fail_disk() { resources_.on_disk_failure(); }
+  Decompressor& decompressor() { return decompressor_; }
+
+  Shard& peer(ShardIndex index) { return *peers_[index]; }
+  std::size_t peer_count() const { return peers_.size(); }
+
+  // Where a partition lives. Neighbouring partitions of a topic go to different shards, and the
+  // disk does not depend on it.
+  ShardIndex owner_of(const Uuid& topic_id, PartitionIndex partition) const;
+
+  // The metadata as of the last publication that reached this shard; never null once serving.
+  const std::shared_ptr<const MetadataImage>& image() const { return image_; }
+  void set_image(std::shared_ptr<const MetadataImage> image);
+
+  // The effective configs of a topic of this image.
+  std::shared_ptr<const TopicConfig> topic_config(const TopicImage& topic);
+
+ private:
+  // Working a topic's configs out parses text; done once per topic and change.
+  struct CachedConfig {
+    ConfigMap overrides;
+    std::shared_ptr<const TopicConfig> config;
+  };
+
+  ShardIndex index_;
+  ShardResources resources_;
+  std::vector<Shard*> peers_;
+  PartitionTable partitions_;
+  WaitingFetches waiting_fetches_;
+  Decompressor decompressor_;
+  std::shared_ptr<const MetadataImage> image_;
+  std::unordered_map<Uuid, CachedConfig> configs_;
+  std::unordered_set<PartitionKey, PartitionKeyHash> dirty_;
+};
+
+}  // namespace strandline

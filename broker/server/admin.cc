@@ -1,0 +1,192 @@
+#include "broker/server/admin.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "broker/partition/partition.h"
+#include "broker/version.h"
+#include "protocol/wire/api_table.h"
+
+namespace strandline {
+namespace {
+
+std::string_view api_name(std::int16_t key) {
+  const wire::ApiInfo* api = wire::find_api(key);
+  return api == nullptr ? std::string_view{} : api->name;
+}
+
+}  // namespace
+
+// One answer; what it shows is as of when it was gathered.
+class BrokerAdmin::View final : public AdminBackend {
+ public:
+  View(const BrokerAdmin& admin, std::vector<PartitionSample> partitions)
+      : admin_(admin), partitions_(std::move(partitions)) {}
+
+  std::string metrics_page() const override {
+    std::vector<const ShardMetrics*> shards;
+    for (Shard* shard : admin_.shards_) shards.push_back(&shard->metrics());
+    const DiskSpace space = admin_.sources_.guard.space();
+    MetricsInput input{.shards = shards, .partitions = partitions_};
+    input.broker.version = kVersion;
+    input.broker.commit = kCommit;
+    input.broker.broker_id = admin_.sources_.settings.node_id;
+    input.broker.serving = admin_.serving_;
+    input.broker.uptime_seconds = uptime();
+    input.broker.connections_max = admin_.sources_.settings.max_connections;
+    input.broker.memory_budget_bytes = admin_.sources_.settings.memory_budget_bytes;
+    input.broker.data_disk_free_bytes = static_cast<std::int64_t>(space.available_bytes);
+    input.broker.data_disk_total_bytes = static_cast<std::int64_t>(space.total_bytes);
+    input.broker.disk_full = admin_.sources_.first.refuses_writes();
+    input.broker.open_files = static_cast<std::int64_t>(admin_.sources_.disk.open_files());
+    input.process = sample_process();
+    input.log = log_counts();
+    input.api_name = api_name;
+    return render_metrics(input);
+  }
+
+  std::vector<HealthCheck> health() const override {
+    std::vector<HealthCheck> checks;
+    checks.push_back({.name = "shards", .detail = std::to_string(admin_.shards_.size())});
+    const bool full = admin_.sources_.first.refuses_writes();
+    checks.push_back(
+        {.name = "disk space",
+         .ok = !full,
+         .detail =
+             full ? "below disk.watermark.refuse.bytes: produce is refused"
+                  : std::to_string(admin_.sources_.guard.space().available_bytes) + " bytes free"});
+    const auto offline = std::count_if(partitions_.begin(), partitions_.end(),
+                                       [](const PartitionSample& p) { return p.offline; });
+    checks.push_back(
+        {.name = "partitions",
+         .ok = offline == 0,
+         .detail = offline == 0 ? "all online" : std::to_string(offline) + " offline"});
+    return checks;
+  }
+
+  Readiness readiness() const override {
+    return {.serving = admin_.serving_, .reason = admin_.serving_ ? "" : "starting or stopping"};
+  }
+
+  ClusterView cluster() const override {
+    const MetadataImage& image = *admin_.sources_.first.image();
+    ClusterView view{.cluster_id = to_text(admin_.sources_.cluster_id),
+                     .controller_id = admin_.sources_.settings.node_id,
+                     .topics = static_cast<std::int64_t>(image.topics.size()),
+                     .partitions = image.partition_count};
+    for (const BrokerImage* broker : image.live_brokers()) {
+      const HostPort address = broker->advertised.value_or(admin_.kafka_);
+      view.brokers.push_back({broker->id.value(), address.host, address.port});
+    }
+    return view;
+  }
+
+  std::vector<TopicView> topics() const override {
+    std::map<std::string, std::vector<PartitionSample>> by_topic;
+    for (const PartitionSample& sample : partitions_) by_topic[sample.topic].push_back(sample);
+    std::vector<TopicView> views;
+    for (const TopicPtr& topic : admin_.sources_.first.image()->topics_sorted()) {
+      TopicView& view = views.emplace_back();
+      view.name = topic->name;
+      view.topic_id = to_text(topic->id);
+      view.internal = topic->is_internal;
+      view.partitions = std::move(by_topic[topic->name]);
+      std::sort(view.partitions.begin(), view.partitions.end(),
+                [](const auto& a, const auto& b) { return a.partition < b.partition; });
+    }
+    return views;
+  }
+
+  std::optional<TopicView> topic(std::string_view name) const override {
+    for (TopicView& view : topics()) {
+      if (view.name == name) return std::move(view);
+    }
+    return std::nullopt;
+  }
+
+  SelfView self() const override {
+    const Settings& settings = admin_.sources_.settings;
+    SelfView view{.node_id = settings.node_id,
+                  .version = kVersion,
+                  .commit = kCommit,
+                  .uptime_seconds = uptime(),
+                  .kafka_address = to_text(admin_.kafka_),
+                  .http_address = admin_.http_,
+                  .data_directory = settings.data};
+    for (const SettingDef& def : setting_defs()) {
+      const bool given =
+          std::find(settings.given.begin(), settings.given.end(), def.key) != settings.given.end();
+      view.settings.push_back({std::string{def.key}, setting_text(settings, def),
+                               given ? "file or command line" : "default"});
+    }
+    return view;
+  }
+
+ private:
+  double uptime() const {
+    return std::chrono::duration<double>(steady_now() - admin_.started_).count();
+  }
+
+  const BrokerAdmin& admin_;
+  std::vector<PartitionSample> partitions_;
+};
+
+struct BrokerAdmin::Gathering {
+  std::vector<PartitionSample> partitions;
+  std::size_t outstanding = 0;
+  Done done;
+};
+
+BrokerAdmin::BrokerAdmin(Sources sources) : sources_(sources), started_(steady_now()) {}
+
+void BrokerAdmin::set_addresses(HostPort kafka, std::string http) {
+  kafka_ = std::move(kafka);
+  http_ = std::move(http);
+}
+
+void BrokerAdmin::gather(AdminScope scope, Done done) {
+  if (scope == AdminScope::broker) {
+    return done(std::make_shared<View>(*this, std::vector<PartitionSample>{}));
+  }
+  auto gathering = std::make_shared<Gathering>();
+  gathering->outstanding = shards_.size();
+  gathering->done = std::move(done);
+  for (Shard* shard : shards_) {
+    // Passed on whole, so that its last share goes on this thread.
+    shard->loop().post([this, shard, passed = gathering]() mutable {
+      auto samples = std::make_shared<std::vector<PartitionSample>>(sample(*shard));
+      sources_.first.loop().post([this, gathering = std::move(passed), samples] {
+        std::move(samples->begin(), samples->end(), std::back_inserter(gathering->partitions));
+        if (--gathering->outstanding == 0) gathered(gathering);
+      });
+    });
+  }
+}
+
+void BrokerAdmin::gathered(const std::shared_ptr<Gathering>& gathering) {
+  gathering->done(std::make_shared<View>(*this, std::move(gathering->partitions)));
+}
+
+std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {
+  std::vector<PartitionSample> samples;
+  samples.reserve(shard.partitions().all().size());
+  for (const auto& [key, partition] : shard.partitions().all()) {
+    const PartitionLog& log = partition->log();
+    samples.push_back({.topic = partition->topic(),
+                       .partition = key.partition.value(),
+                       .leader_id = shard.broker_id().value(),
+                       .leader_epoch = partition->leader_epoch().value(),
+                       .offline = log.is_offline(),
+                       .log_start_offset = log.log_start_offset().value(),
+                       .log_end_offset = log.log_end_offset().value(),
+                       .high_watermark = log.high_watermark().value(),
+                       .flushed_end = log.flushed_end().value(),
+                       .size_bytes = static_cast<std::int64_t>(log.size_bytes()),
+                       .segments = static_cast<std::int64_t>(log.segment_count())});
+  }
+  return samples;
+}
+
+}  // namespace strandline

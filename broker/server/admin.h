@@ -1,0 +1,53 @@
+// What the HTTP side shows of the broker: gathered from the shards on request.
+//
+// Thread   shard 0, which runs the HTTP server; the shards answer on their own threads
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/config/settings.h"
+#include "broker/http/admin_backend.h"
+#include "broker/partition/shard.h"
+#include "broker/server/disk_guard.h"
+#include "protocol/base/uuid.h"
+#include "storage/io/posix_disk.h"
+
+namespace strandline {
+
+class BrokerAdmin final : public AdminSource {
+ public:
+  // All of it outlives this.
+  struct Sources {
+    const Settings& settings;
+    Shard& first;
+    const PosixDisk& disk;
+    const DiskGuard& guard;
+    Uuid cluster_id;
+  };
+
+  explicit BrokerAdmin(Sources sources);
+
+  void add_shard(Shard& shard) { shards_.push_back(&shard); }
+  void set_serving(bool serving) { serving_ = serving; }
+  void set_addresses(HostPort kafka, std::string http);
+
+  void gather(AdminScope scope, Done done) override;
+
+ private:
+  class View;
+  struct Gathering;
+
+  static std::vector<PartitionSample> sample(Shard& shard);
+  void gathered(const std::shared_ptr<Gathering>& gathering);
+
+  const Sources sources_;
+  std::vector<Shard*> shards_;
+  const Instant started_;
+  HostPort kafka_;
+  std::string http_;
+  bool serving_ = false;
+};
+
+}  // namespace strandline

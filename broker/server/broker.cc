@@ -1,0 +1,407 @@
+#include "broker/server/broker.h"
+
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <latch>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "broker/http/http_server.h"
+#include "broker/http/http_sessions.h"
+#include "broker/logging/log.h"
+#include "broker/net/listener.h"
+#include "broker/server/admin.h"
+#include "broker/server/damage_log.h"
+#include "broker/server/disk_guard.h"
+#include "broker/server/shard_server.h"
+#include "broker/version.h"
+#include "protocol/base/assertion.h"
+#include "storage/checkpoint/checkpoint.h"
+#include "storage/checkpoint/data_directory.h"
+#include "storage/io/posix_disk.h"
+
+namespace strandline {
+namespace asio = boost::asio;
+
+namespace {
+
+using StartResult =
+    boost::outcome_v2::basic_result<void, StartFailure, boost::outcome_v2::policy::terminate>;
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  const ssize_t got = ::getrandom(&seed, sizeof(seed), 0);
+  STRANDLINE_ASSERT(got == sizeof(seed));
+  return seed;
+}
+
+// The soft limit on descriptors, raised to the hard one: connections and segments share it.
+std::size_t descriptors_max() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
+}
+
+std::size_t shard_count(const Settings& settings) {
+  if (settings.shards > 0) return static_cast<std::size_t>(settings.shards);
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+ControllerConfig controller_config(const Settings& settings) {
+  return {.auto_create_topics = settings.auto_create_topics_enable,
+          .delete_topics = settings.delete_topic_enable,
+          .num_partitions = settings.num_partitions,
+          .default_replication_factor = settings.default_replication_factor,
+          .partitions_max = settings.partitions_max,
+          .topic_defaults = settings.topic_defaults,
+          .broker_configs = broker_config_defs()};
+}
+
+ConnectionLimits connection_limits(const Settings& settings) {
+  return {.frame_bytes_max = static_cast<std::size_t>(settings.socket_request_max_bytes),
+          .requests_in_flight_max = static_cast<std::size_t>(settings.requests_in_flight_max),
+          .output_bytes_max = static_cast<std::uint64_t>(settings.connection_memory_max_bytes),
+          .idle_max = std::chrono::milliseconds{settings.connections_max_idle_ms},
+          .stall_max = std::chrono::milliseconds{settings.connections_stalled_max_ms}};
+}
+
+}  // namespace
+
+struct Broker::State {
+  State(Settings given, OnFatal fatal)
+      : settings(std::move(given)),
+        on_fatal(std::move(fatal)),
+        budget(static_cast<std::uint64_t>(settings.memory_budget_bytes)),
+        prng(random_seed()) {}
+
+  Settings settings;
+  OnFatal on_fatal;
+  MemoryBudget budget;
+  Prng prng;
+  DamageLog damage;
+  std::unique_ptr<PosixDisk> disk;
+  std::optional<DataDirectory> directory;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<WorkerPool> disk_pool;
+  std::unique_ptr<WorkerPool> sync_pool;
+  std::vector<std::unique_ptr<ShardServer>> shards;
+  std::unique_ptr<MetadataService> metadata;
+  std::unique_ptr<ConfigView> configs;
+  ProducerIdPool producer_ids;
+  std::unique_ptr<Services> services;
+  std::unique_ptr<Listener> listener;
+  std::unique_ptr<DiskGuard> disk_guard;
+  std::unique_ptr<BrokerAdmin> admin;
+  HttpLimits http_limits;
+  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<HttpSessions> kafka_port_http;
+  std::string http_address;  // empty: off
+  std::atomic<bool> refuses_writes{false};
+  std::atomic<std::int64_t> connections{0};
+  std::size_t next_shard = 0;
+
+  ShardServer& first() { return *shards.front(); }
+
+  StartResult open_data();
+  void make_threads();
+  StartResult open_metadata();
+  void open_partitions(const std::shared_ptr<const MetadataImage>& image);
+  StartResult open_listeners();
+  void serve_shard(ShardServer& server);
+  void deal(int native_handle);
+  void on_http(asio::ip::tcp::socket socket, std::string bytes);
+};
+
+StartResult Broker::State::open_data() {
+  const std::size_t descriptors = descriptors_max();
+  const std::size_t files_max = settings.files_open_max > 0
+                                    ? static_cast<std::size_t>(settings.files_open_max)
+                                    : std::max<std::size_t>(16, descriptors / 2);
+  auto opened = PosixDisk::open(settings.data, {.open_files_max = files_max});
+  if (!opened) {
+    return StartFailure{"cannot open the data directory '" + settings.data +
+                        "': " + opened.error().message() +
+                        "; make it a directory this user may write to, or name another (--data)"};
+  }
+  disk = std::move(opened).value();
+  std::string why;
+  auto found = DataDirectory::open(
+      *disk, settings.data, {.cluster_id = {}, .node_id = BrokerId{settings.node_id}}, prng, why);
+  if (!found) return StartFailure{why};
+  directory.emplace(std::move(found).value());
+  CheckpointReport report;
+  auto points = Checkpoint::open(*disk, report);
+  if (!points) {
+    return StartFailure{"cannot read the checkpoint in '" + settings.data +
+                        "': " + points.error().message()};
+  }
+  for (const std::string& complaint : report.complaints) {
+    log_line(LogLevel::warn, "checkpoint", complaint);
+  }
+  checkpoint = std::move(points).value();
+  const Result<void> cleaned = PartitionManager::remove_leftovers(*disk);
+  if (!cleaned) {
+    return StartFailure{"cannot remove deleted partitions in '" + settings.data +
+                        "': " + cleaned.error().message()};
+  }
+  return success();
+}
+
+void Broker::State::make_threads() {
+  const std::size_t count = shard_count(settings);
+  const auto disk_threads = static_cast<std::size_t>(settings.disk_threads);
+  const auto sync_threads = static_cast<std::size_t>(settings.sync_threads);
+  const std::size_t senders = count + disk_threads + sync_threads + 1;
+  set_sender_slot(SenderSlot{senders - 1});
+  disk_pool = std::make_unique<WorkerPool>("disk", disk_threads, SenderSlot{count});
+  sync_pool = std::make_unique<WorkerPool>("sync", sync_threads, SenderSlot{count + disk_threads});
+  std::vector<Shard*> peers;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto server = std::make_unique<ShardServer>(i, senders, budget);
+    server->shard = std::make_unique<Shard>(
+        i, ShardResources{.loop = server->loop,
+                          .metrics = server->metrics,
+                          .disk_pool = *disk_pool,
+                          .sync_pool = *sync_pool,
+                          .refuses_writes = refuses_writes,
+                          .settings = settings,
+                          .disk = *disk,
+                          .on_disk_failure = [this] { on_fatal(kExitDiskFailed); }});
+    server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
+    server->manager =
+        std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
+    peers.push_back(server->shard.get());
+    shards.push_back(std::move(server));
+  }
+  for (auto& server : shards) server->shard->set_peers(peers);
+}
+
+StartResult Broker::State::open_metadata() {
+  const BrokerId self{settings.node_id};
+  auto controller = std::make_unique<Controller>(controller_config(settings),
+                                                 directory->identity().cluster_id, prng.next());
+  auto log = MetadataLog::open(*disk, wall_now(), damage, [&](const MetadataRecord& record) {
+    return controller->replay(record);
+  });
+  if (!log) {
+    return StartFailure{"cannot read the metadata log in '" + settings.data +
+                        "/__cluster_metadata-0': " + log.error().message() +
+                        "; nothing was changed. Lines above name the place; see "
+                        "docs/operations.md, 'Repair'"};
+  }
+  std::vector<MetadataRecord> records = controller->first_records();
+  for (const MetadataRecord& record : records) {
+    const Result<void> applied = controller->replay(record);
+    STRANDLINE_ASSERT(applied.has_value());
+  }
+  std::optional<HostPort> advertised;
+  if (!settings.kafka_advertise.is_none()) advertised = settings.kafka_advertise;
+  for (MetadataRecord& record :
+       controller->register_broker(self, make_uuid(prng), advertised, std::nullopt)) {
+    const Result<void> applied = controller->replay(record);
+    STRANDLINE_ASSERT(applied.has_value());
+    records.push_back(std::move(record));
+  }
+  Result<void> written = log.value()->append(records, wall_now());
+  if (written) written = log.value()->sync_now();
+  if (!written) {
+    return StartFailure{"cannot write to the metadata log in '" + settings.data +
+                        "': " + written.error().message()};
+  }
+  const std::shared_ptr<const MetadataImage> image = controller->publish();
+  metadata = std::make_unique<MetadataService>(
+      *first().shard, std::move(controller), std::move(log).value(),
+      [this](Shard& shard, std::shared_ptr<const MetadataImage> shown,
+             std::function<void()> applied) {
+        shards[shard.index()]->manager->apply(std::move(shown), std::move(applied));
+      });
+  configs = std::make_unique<ConfigView>(settings);
+  services = std::make_unique<Services>(Services{.metadata = *metadata,
+                                                 .configs = *configs,
+                                                 .disk = *disk,
+                                                 .data_path = settings.data,
+                                                 .producer_ids = producer_ids});
+  for (auto& server : shards) serve_shard(*server);
+  for (auto& server : shards) server->loop.start();
+  open_partitions(image);
+  return success();
+}
+
+void Broker::State::open_partitions(const std::shared_ptr<const MetadataImage>& image) {
+  std::latch ready{static_cast<std::ptrdiff_t>(shards.size())};
+  for (auto& server : shards) {
+    server->loop.post([&server, &image, &ready] {
+      server->manager->apply(image, [&ready] { ready.count_down(); });
+    });
+  }
+  ready.wait();
+}
+
+void Broker::State::serve_shard(ShardServer& server) {
+  server.dispatcher = std::make_unique<Dispatcher>(*server.shard, *services);
+  server.context = std::make_unique<ConnectionContext>(ConnectionContext{
+      .loop = server.loop,
+      .buffers = server.buffers,
+      .budget = budget,
+      .metrics = server.metrics,
+      .limits = connection_limits(settings),
+      .on_request = [&server](Request request) { server.dispatcher->dispatch(std::move(request)); },
+      .on_http = [this](asio::ip::tcp::socket socket,
+                        std::string bytes) { on_http(std::move(socket), std::move(bytes)); },
+      .on_closed = {},
+      .open_connections = connections});
+  server.connections = std::make_unique<ConnectionTable>(*server.context);
+}
+
+StartResult Broker::State::open_listeners() {
+  auto opened =
+      Listener::open(first().loop, settings.kafka_listen.host, settings.kafka_listen.port);
+  if (!opened) {
+    return StartFailure{"cannot listen on " + to_text(settings.kafka_listen) +
+                        " (kafka.listen): " + opened.error().message() +
+                        "; choose another address with --listen HOST:PORT"};
+  }
+  listener = std::move(opened).value();
+  disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes);
+  admin = std::make_unique<BrokerAdmin>(
+      BrokerAdmin::Sources{.settings = settings,
+                           .first = *first().shard,
+                           .disk = *disk,
+                           .guard = *disk_guard,
+                           .cluster_id = directory->identity().cluster_id});
+  for (auto& server : shards) admin->add_shard(*server->shard);
+  disk_guard->look_now();
+  if (!settings.http_listen.is_none()) {
+    auto served = HttpServer::open(first().loop.io(),
+                                   {.host = settings.http_listen.host,
+                                    .port = settings.http_listen.port,
+                                    .limits = http_limits,
+                                    .router = {.allowed_names = {settings.http_listen.host}}},
+                                   *admin, &first().metrics);
+    if (!served) {
+      return StartFailure{"cannot listen on " + to_text(settings.http_listen) +
+                          " (http.listen): " + served.error().message() +
+                          "; choose another with --set http.listen=HOST:PORT, or turn it off with "
+                          "--set http.listen=none"};
+    }
+    http = std::move(served).value();
+    http_address = to_text(HostPort{settings.http_listen.host, http->port()});
+  }
+  kafka_port_http = std::make_unique<HttpSessions>(first().loop.io(), HttpSurface::kafka_port,
+                                                   RouterConfig{.http_address = http_address},
+                                                   http_limits, *admin, &first().metrics);
+  const auto endpoint = listener->local_endpoint();
+  admin->set_addresses({endpoint.address().to_string(), endpoint.port()}, http_address);
+  return success();
+}
+
+void Broker::State::deal(int native_handle) {
+  ShardServer& server = *shards[next_shard++ % shards.size()];
+  connections.fetch_add(1, std::memory_order_relaxed);
+  server.loop.post([&server, native_handle, protocol = listener->local_endpoint().protocol()] {
+    asio::ip::tcp::socket socket{server.loop.io()};
+    boost::system::error_code ignored;
+    socket.assign(protocol, native_handle, ignored);
+    server.connections->adopt(std::move(socket));
+  });
+}
+
+void Broker::State::on_http(asio::ip::tcp::socket socket, std::string bytes) {
+  // The admin side lives on shard 0: the descriptor moves there.
+  boost::system::error_code ignored;
+  const auto protocol = socket.local_endpoint(ignored).protocol();
+  const int native_handle = socket.release(ignored);
+  first().loop.post([this, native_handle, protocol, bytes = std::move(bytes)] {
+    asio::ip::tcp::socket adopted{first().loop.io()};
+    boost::system::error_code failed;
+    adopted.assign(protocol, native_handle, failed);
+    kafka_port_http->serve(std::move(adopted), bytes);
+  });
+}
+
+Broker::Broker(Settings settings, OnFatal on_fatal)
+    : state_(std::make_unique<State>(std::move(settings), std::move(on_fatal))) {}
+
+// Loops and pools first, so that nothing runs while the rest goes.
+Broker::~Broker() {
+  State* const state = state_.get();
+  if (state->disk_pool != nullptr) state->disk_pool->stop();
+  if (state->sync_pool != nullptr) state->sync_pool->stop();
+  for (auto& server : state->shards) server->loop.stop_and_join();
+  state->kafka_port_http.reset();
+  state->http.reset();
+  state->listener.reset();
+}
+
+StartResult Broker::start() {
+  STRANDLINE_TRYV(state_->open_data());
+  state_->make_threads();
+  STRANDLINE_TRYV(state_->open_metadata());
+  STRANDLINE_TRYV(state_->open_listeners());
+  State* const state = state_.get();
+  std::latch ready{1};
+  state->first().loop.post([state, &ready] {
+    state->disk_guard->start();
+    for (auto& server : state->shards) {
+      server->loop.post([&server] { server->checkpointer->start(); });
+    }
+    state->admin->set_serving(true);
+    state->listener->start(
+        state->first().metrics,
+        [state](RefuseReason& reason) {
+          if (state->connections.load(std::memory_order_relaxed) <
+              state->settings.max_connections) {
+            return true;
+          }
+          reason = RefuseReason::connections_max;
+          log_limited(LogLevel::warn, "net", "connections-max",
+                      "connection turned away: max.connections are open",
+                      {{"limit", state->settings.max_connections}});
+          return false;
+        },
+        [state](int fd) { state->deal(fd); });
+    ready.count_down();
+  });
+  ready.wait();
+  return success();
+}
+
+std::string Broker::kafka_address() const {
+  const auto endpoint = state_->listener->local_endpoint();
+  return to_text(HostPort{endpoint.address().to_string(), endpoint.port()});
+}
+
+void Broker::stop() {
+  State* const state = state_.get();
+  std::latch closed{static_cast<std::ptrdiff_t>(state->shards.size())};
+  state->first().loop.post([state] {
+    state->admin->set_serving(false);
+    state->listener->close();
+    if (state->http != nullptr) state->http->stop();
+    state->kafka_port_http->stop();
+  });
+  for (auto& server : state->shards) {
+    server->loop.post([&server, &closed] {
+      server->connections->close_all(CloseReason::shutdown);
+      server->checkpointer->finish([&closed] { closed.count_down(); });
+    });
+  }
+  closed.wait();
+  // Nothing is written any more; what workers still have to say must be heard before loops end.
+  state->disk_pool->stop();
+  state->sync_pool->stop();
+  for (auto& server : state->shards) server->loop.stop();
+  for (auto& server : state->shards) server->loop.join();
+}
+
+std::string Broker::http_address() const { return state_->http_address; }
+
+}  // namespace strandline

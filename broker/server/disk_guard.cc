@@ -1,0 +1,79 @@
+#include "broker/server/disk_guard.h"
+
+#include "broker/logging/log.h"
+
+namespace strandline {
+namespace {
+
+constexpr Duration kInterval = std::chrono::seconds{1};
+constexpr char kBallastFile[] = "ballast";
+
+}  // namespace
+
+DiskGuard::DiskGuard(Shard& shard, Disk& disk, std::atomic<bool>& refuses_writes)
+    : shard_(shard), disk_(disk), refuses_writes_(refuses_writes) {}
+
+void DiskGuard::look_now() {
+  const auto space = disk_.space();
+  if (space) judge(space.value());
+}
+
+void DiskGuard::start() {
+  shard_.loop().after(kInterval, [this] { tick(); });
+}
+
+void DiskGuard::tick() {
+  shard_.disk_pool().submit([this] {
+    look_now();
+    shard_.loop().post([this] { start(); });
+  });
+}
+
+DiskSpace DiskGuard::space() const {
+  return {.total_bytes = total_.load(std::memory_order_relaxed),
+          .available_bytes = available_.load(std::memory_order_relaxed)};
+}
+
+void DiskGuard::judge(const DiskSpace& space) {
+  total_.store(space.total_bytes, std::memory_order_relaxed);
+  available_.store(space.available_bytes, std::memory_order_relaxed);
+  const Settings& settings = shard_.settings();
+  const auto refuse = static_cast<std::uint64_t>(settings.disk_watermark_refuse_bytes);
+  const auto stop = static_cast<std::uint64_t>(settings.disk_watermark_stop_bytes);
+  if (space.available_bytes < stop && has_ballast_) {
+    give_up_ballast();
+  } else {
+    keep_ballast(space.available_bytes);
+  }
+  const bool full = space.available_bytes < refuse;
+  if (full == refuses_writes_.exchange(full, std::memory_order_relaxed)) return;
+  if (full) {
+    log_line(LogLevel::error, "disk",
+             "free space is below disk.watermark.refuse.bytes: produce is refused until there is "
+             "room; delete topics or records, or lower retention",
+             {{"available", space.available_bytes}, {"mark", refuse}});
+  } else {
+    log_line(LogLevel::info, "disk", "there is room again: produce is served",
+             {{"available", space.available_bytes}});
+  }
+}
+
+void DiskGuard::keep_ballast(std::uint64_t available) {
+  const Settings& settings = shard_.settings();
+  const auto wanted = static_cast<std::uint64_t>(settings.disk_ballast_bytes);
+  const auto refuse = static_cast<std::uint64_t>(settings.disk_watermark_refuse_bytes);
+  if (has_ballast_ || wanted == 0 || available < refuse + wanted) return;
+  const auto file = disk_.open(kBallastFile, OpenMode::create_or_open);
+  if (!file) return;
+  // Not reserved means no ballast, which only costs the comfort at the very end.
+  has_ballast_ = file.value()->allocate(0, wanted).has_value();
+}
+
+void DiskGuard::give_up_ballast() {
+  const Result<void> removed = disk_.remove(kBallastFile);
+  has_ballast_ = false;
+  log_line(LogLevel::error, "disk", "the disk is full: the ballast file is given up",
+           {{"freed", removed ? shard_.settings().disk_ballast_bytes : 0}});
+}
+
+}  // namespace strandline

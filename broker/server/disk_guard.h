@@ -1,0 +1,44 @@
+// Watches the free space of the data directory. At the first water mark produce is refused while
+// reads, deletes and retention go on; at the second the ballast file is given up, so that the
+// broker itself can still write what deleting needs. Both undo themselves when there is room again.
+//
+// Thread   shard 0; the looking runs on its disk threads
+// Owns     the ballast file
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "broker/partition/shard.h"
+#include "storage/io/disk.h"
+
+namespace strandline {
+
+class DiskGuard {
+ public:
+  // refuses_writes   set while the first mark is passed; all arguments outlive the guard
+  DiskGuard(Shard& shard, Disk& disk, std::atomic<bool>& refuses_writes);
+
+  // Looks once, waiting for the disk, so that a broker that starts on a full disk knows it.
+  void look_now();
+
+  // Looks every second from now on.
+  void start();
+
+  DiskSpace space() const;
+
+ private:
+  void tick();
+  void judge(const DiskSpace& space);
+  void keep_ballast(std::uint64_t available);
+  void give_up_ballast();
+
+  Shard& shard_;
+  Disk& disk_;
+  std::atomic<bool>& refuses_writes_;
+  std::atomic<std::uint64_t> total_{0};
+  std::atomic<std::uint64_t> available_{0};
+  bool has_ballast_ = false;  // of the disk thread that looks; one at a time
+};
+
+}  // namespace strandline

@@ -1,0 +1,34 @@
+// All that one shard of the running broker is made of, and the threads' plan of who posts where.
+//
+// Thread   made and destroyed by the main thread while the loop does not run; otherwise the loop's
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "broker/handlers/dispatcher.h"
+#include "broker/net/buffer_pool.h"
+#include "broker/net/connection_table.h"
+#include "broker/partition/checkpointer.h"
+#include "broker/partition/partition_manager.h"
+#include "broker/partition/shard.h"
+#include "broker/runtime/shard_loop.h"
+
+namespace strandline {
+
+struct ShardServer {
+  ShardServer(ShardIndex index, std::size_t senders, MemoryBudget& budget)
+      : loop("shard-" + std::to_string(index), SenderSlot{index}, senders), buffers(budget) {}
+
+  ShardLoop loop;
+  ShardMetrics metrics;
+  BufferPool buffers;
+  std::unique_ptr<Shard> shard;
+  std::unique_ptr<PartitionManager> manager;
+  std::unique_ptr<Checkpointer> checkpointer;
+  std::unique_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<ConnectionContext> context;
+  std::unique_ptr<ConnectionTable> connections;
+};
+
+}  // namespace strandline
