@@ -199,7 +199,6 @@ Result<M> decode(ByteView body, std::int16_t version, DecodeBudget& budget,
   detail::Reader reader{body, version, M::kApi.is_flexible(version), budget};
   Result<M> message{M{}};
   detail::read_struct(reader, message.assume_value());
-  if (!reader.failed() && reader.left() != 0) reader.fail(Errc::malformed_frame);
   if (reader.failed()) [[unlikely]] {
     if (failure != nullptr) reader.report(*failure);
     return reader.errc();
