@@ -54,40 +54,26 @@ std::string access_text(const Access& access) {
 
 std::string_view resource_type_name(ResourceType type) {
   switch (type) {
-    case ResourceType::topic:
-      return "topic";
-    case ResourceType::group:
-      return "group";
-    case ResourceType::cluster:
-      return "cluster";
-    case ResourceType::transactional_id:
-      return "transactional id";
+    case ResourceType::topic: return "topic";
+    case ResourceType::group: return "group";
+    case ResourceType::cluster: return "cluster";
+    case ResourceType::transactional_id: return "transactional id";
   }
   return "unknown";
 }
 
 std::string_view operation_name(Operation operation) {
   switch (operation) {
-    case Operation::read:
-      return "READ";
-    case Operation::write:
-      return "WRITE";
-    case Operation::create:
-      return "CREATE";
-    case Operation::remove:
-      return "DELETE";
-    case Operation::alter:
-      return "ALTER";
-    case Operation::describe:
-      return "DESCRIBE";
-    case Operation::cluster_action:
-      return "CLUSTER_ACTION";
-    case Operation::describe_configs:
-      return "DESCRIBE_CONFIGS";
-    case Operation::alter_configs:
-      return "ALTER_CONFIGS";
-    case Operation::idempotent_write:
-      return "IDEMPOTENT_WRITE";
+    case Operation::read: return "READ";
+    case Operation::write: return "WRITE";
+    case Operation::create: return "CREATE";
+    case Operation::remove: return "DELETE";
+    case Operation::alter: return "ALTER";
+    case Operation::describe: return "DESCRIBE";
+    case Operation::cluster_action: return "CLUSTER_ACTION";
+    case Operation::describe_configs: return "DESCRIBE_CONFIGS";
+    case Operation::alter_configs: return "ALTER_CONFIGS";
+    case Operation::idempotent_write: return "IDEMPOTENT_WRITE";
   }
   return "unknown";
 }

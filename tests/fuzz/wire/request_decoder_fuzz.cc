@@ -35,9 +35,8 @@ void check_frame(ByteView frame) {
   const auto header = decode_request_header(frame, &failure);
   if (!header.has_value()) return;
   switch (header.value().api->key) {
-#define X(name)          \
-  case k##name##Api.key: \
-    return check_request<name##Request>(header.value());
+#define X(name) \
+  case k##name##Api.key: return check_request<name##Request>(header.value());
     STRANDLINE_WIRE_APIS(X)
 #undef X
   }

@@ -32,9 +32,8 @@ void check_answer(ByteView input) {
   if (api == nullptr || !api->served.contains(version)) return;
   const ByteView frame = input.subspan(kChoiceBytes);
   switch (api->key) {
-#define X(name)          \
-  case k##name##Api.key: \
-    return check_response<name##Response>(frame, version);
+#define X(name) \
+  case k##name##Api.key: return check_response<name##Response>(frame, version);
     STRANDLINE_WIRE_APIS(X)
 #undef X
   }

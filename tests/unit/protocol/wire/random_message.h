@@ -80,12 +80,9 @@ class RandomMessage {
   // Small numbers, huge ones and those around the bounds of each width.
   std::uint64_t number() {
     switch (prng_.below(4)) {
-      case 0:
-        return prng_.below(5) - 2;
-      case 1:
-        return (std::uint64_t{1} << prng_.below(64)) - prng_.below(2);
-      default:
-        return prng_.next();
+      case 0: return prng_.below(5) - 2;
+      case 1: return (std::uint64_t{1} << prng_.below(64)) - prng_.below(2);
+      default: return prng_.next();
     }
   }
 
