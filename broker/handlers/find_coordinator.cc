@@ -5,12 +5,22 @@ namespace {
 
 constexpr std::int16_t kFirstVersionWithKeys = 4;
 
-std::string reason(wire::CoordinatorType type) {
+struct Refusal {
+  Errc code;
+  std::string reason;
+};
+
+Refusal refusal(wire::CoordinatorType type) {
   switch (type) {
-    case wire::CoordinatorType::group: return "This broker does not serve consumer groups";
-    case wire::CoordinatorType::transaction: return "This broker does not serve transactions";
+    // Retriable on purpose: a consumer that only assigns partitions asks as well, because it has a
+    // group.id, and must go on reading.
+    case wire::CoordinatorType::group:
+      return {Errc::coordinator_not_available, "This broker does not serve consumer groups"};
+    // Final on purpose: a producer would wait for ever.
+    case wire::CoordinatorType::transaction:
+      return {Errc::invalid_request, "This broker does not serve transactions"};
   }
-  return "Unknown coordinator type";
+  return {Errc::invalid_request, "Unknown coordinator type"};
 }
 
 }  // namespace
@@ -19,14 +29,16 @@ wire::FindCoordinatorResponse answer_find_coordinator(const wire::FindCoordinato
                                                       std::int16_t version) {
   wire::FindCoordinatorResponse response;
   if (version < kFirstVersionWithKeys) {
-    response.error_code = Errc::invalid_request;
-    response.error_message = reason(request.key_type);
+    Refusal refused = refusal(request.key_type);
+    response.error_code = refused.code;
+    response.error_message = std::move(refused.reason);
     return response;
   }
   for (const auto key : request.keys) {
+    Refusal refused = refusal(request.key_type);
     response.coordinators.push_back({.key = std::string{key},
-                                     .error_code = Errc::invalid_request,
-                                     .error_message = reason(request.key_type)});
+                                     .error_code = refused.code,
+                                     .error_message = std::move(refused.reason)});
   }
   return response;
 }

@@ -1,5 +1,5 @@
-// FindCoordinator (10). There are neither groups nor transactions yet; clients that ask all the
-// same are told so once and for all, never with a code that makes them try again.
+// FindCoordinator (10). There are neither groups nor transactions yet: a group has no coordinator
+// available, and a transactional id is refused once and for all.
 //
 // Thread   pure function
 #pragma once

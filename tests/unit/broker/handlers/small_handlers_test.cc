@@ -65,10 +65,10 @@ TEST_CASE("InitProducerId: a transactional id is refused for good", "[handlers]"
   CHECK(answer_init_producer_id(pool, {})->producer_id == ProducerId{0});  // none was used up
 }
 
-TEST_CASE("FindCoordinator: groups and transactions are refused for good, in every version",
+TEST_CASE("FindCoordinator: a group has none available, a transaction is refused for good",
           "[handlers]") {
   const auto old = answer_find_coordinator({.key = "g"}, 3);
-  CHECK(old.error_code == Errc::invalid_request);
+  CHECK(old.error_code == Errc::coordinator_not_available);
   CHECK(old.error_message);
   CHECK(old.node_id == kNoBroker);
   const auto batch = answer_find_coordinator(
