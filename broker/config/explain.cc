@@ -29,20 +29,13 @@ std::string wrapped(std::string_view text) {
 
 std::string_view kind_text(SettingKind kind) {
   switch (kind) {
-    case SettingKind::boolean:
-      return "true or false";
-    case SettingKind::integer:
-      return "number";
-    case SettingKind::bytes:
-      return "size (bytes, or with KiB, MiB, GiB)";
-    case SettingKind::duration:
-      return "time (milliseconds, or with ms, s, m, h, d)";
-    case SettingKind::text:
-      return "text";
-    case SettingKind::address:
-      return "host:port";
-    case SettingKind::optional_address:
-      return "host:port or none";
+    case SettingKind::boolean: return "true or false";
+    case SettingKind::integer: return "number";
+    case SettingKind::bytes: return "size (bytes, or with KiB, MiB, GiB)";
+    case SettingKind::duration: return "time (milliseconds, or with ms, s, m, h, d)";
+    case SettingKind::text: return "text";
+    case SettingKind::address: return "host:port";
+    case SettingKind::optional_address: return "host:port or none";
   }
   return "";
 }

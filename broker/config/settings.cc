@@ -35,18 +35,15 @@ std::vector<std::string> split_choices(std::string_view choices) {
 
 ConfigType config_type(const SettingDef& def) {
   switch (def.kind) {
-    case SettingKind::boolean:
-      return ConfigType::boolean;
+    case SettingKind::boolean: return ConfigType::boolean;
     case SettingKind::integer:
       return std::holds_alternative<std::int32_t Settings::*>(def.member) ? ConfigType::int32
                                                                           : ConfigType::int64;
     case SettingKind::bytes:
-    case SettingKind::duration:
-      return ConfigType::int64;
+    case SettingKind::duration: return ConfigType::int64;
     case SettingKind::text:
     case SettingKind::address:
-    case SettingKind::optional_address:
-      break;
+    case SettingKind::optional_address: break;
   }
   return ConfigType::text;
 }
@@ -173,13 +170,10 @@ std::optional<std::string> set_plain(Settings& settings, const SettingDef& def,
       return std::nullopt;
     case SettingKind::integer:
     case SettingKind::bytes:
-    case SettingKind::duration:
-      return set_number(settings, def, value);
-    case SettingKind::text:
-      return set_text(settings, def, value);
+    case SettingKind::duration: return set_number(settings, def, value);
+    case SettingKind::text: return set_text(settings, def, value);
     case SettingKind::address:
-    case SettingKind::optional_address:
-      break;
+    case SettingKind::optional_address: break;
   }
   return set_address(settings, def, value);
 }

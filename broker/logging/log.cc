@@ -96,17 +96,11 @@ void append_field(std::string& out, const LogField& field) {
   out += field.key();
   out += '=';
   switch (field.kind()) {
-    case LogField::Kind::signed_number:
-      return append_number(out, field.signed_number());
-    case LogField::Kind::unsigned_number:
-      return append_number(out, field.unsigned_number());
-    case LogField::Kind::real:
-      return append_number(out, field.real());
-    case LogField::Kind::boolean:
-      out += field.unsigned_number() != 0 ? "true" : "false";
-      return;
-    case LogField::Kind::text:
-      break;
+    case LogField::Kind::signed_number: return append_number(out, field.signed_number());
+    case LogField::Kind::unsigned_number: return append_number(out, field.unsigned_number());
+    case LogField::Kind::real: return append_number(out, field.real());
+    case LogField::Kind::boolean: out += field.unsigned_number() != 0 ? "true" : "false"; return;
+    case LogField::Kind::text: break;
   }
   if (plain(field.text())) {
     out += field.text();

@@ -1,8 +1,8 @@
 // Numbers one thread writes and any thread reads, without a locked instruction.
 //
-// A shard adds with a plain load and store (relaxed), because nobody else writes: under 1 ns where a
-// fetch_add costs 5 and a shared cache line 50. A reader may see a value a moment old, never a torn
-// one.
+// A shard adds with a plain load and store (relaxed), because nobody else writes: under 1 ns where
+// a fetch_add costs 5 and a shared cache line 50. A reader may see a value a moment old, never a
+// torn one.
 //
 // Thread   one writer; readers on any thread
 #pragma once

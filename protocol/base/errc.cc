@@ -17,16 +17,13 @@ class Category final : public boost::system::error_category {
 
 std::string_view errc_name(Errc code) {
   switch (code) {
-    case Errc::ok:
-      return "ok";
+    case Errc::ok: return "ok";
 #define X(name, number, text) \
-  case Errc::name:            \
-    return #name;
+  case Errc::name: return #name;
       STRANDLINE_KAFKA_ERRORS(X)
 #undef X
 #define X(name, number, kafka, text) \
-  case Errc::name:                   \
-    return #name;
+  case Errc::name: return #name;
       STRANDLINE_OWN_ERRORS(X)
 #undef X
   }
@@ -35,16 +32,13 @@ std::string_view errc_name(Errc code) {
 
 std::string_view errc_text(Errc code) {
   switch (code) {
-    case Errc::ok:
-      return "no error";
+    case Errc::ok: return "no error";
 #define X(name, number, text) \
-  case Errc::name:            \
-    return text;
+  case Errc::name: return text;
       STRANDLINE_KAFKA_ERRORS(X)
 #undef X
 #define X(name, number, kafka, text) \
-  case Errc::name:                   \
-    return text;
+  case Errc::name: return text;
       STRANDLINE_OWN_ERRORS(X)
 #undef X
   }
@@ -59,12 +53,10 @@ const boost::system::error_category& strandline_category() {
 std::int16_t kafka_code(Errc code) {
   switch (code) {
 #define X(name, number, kafka, text) \
-  case Errc::name:                   \
-    return kafka;
+  case Errc::name: return kafka;
     STRANDLINE_OWN_ERRORS(X)
 #undef X
-    default:
-      return static_cast<std::int16_t>(code);
+    default: return static_cast<std::int16_t>(code);
   }
 }
 

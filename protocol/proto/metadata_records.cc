@@ -119,8 +119,7 @@ Result<MetadataRecord> read(const pb::ConfigRecord& in) {
     case static_cast<std::int32_t>(ConfigResource::broker):
       record.resource = ConfigResource::broker;
       break;
-    default:
-      return Errc::corrupt_file;
+    default: return Errc::corrupt_file;
   }
   if (in.name().empty()) return Errc::corrupt_file;
   record.resource_name = in.resource_name();
@@ -224,22 +223,14 @@ Result<MetadataRecord> decode_metadata_record(ByteView bytes) {
   if (!message.ParseFromArray(body.data(), static_cast<int>(body.size())))
     return Errc::corrupt_file;
   switch (message.kind_case()) {
-    case pb::MetadataRecord::kTopic:
-      return read(message.topic());
-    case pb::MetadataRecord::kPartition:
-      return read(message.partition());
-    case pb::MetadataRecord::kRemoveTopic:
-      return read(message.remove_topic());
-    case pb::MetadataRecord::kConfig:
-      return read(message.config());
-    case pb::MetadataRecord::kProducerIds:
-      return read(message.producer_ids());
-    case pb::MetadataRecord::kBrokerRegistration:
-      return read(message.broker_registration());
-    case pb::MetadataRecord::kFeatureLevel:
-      return read(message.feature_level());
-    case pb::MetadataRecord::KIND_NOT_SET:
-      break;
+    case pb::MetadataRecord::kTopic: return read(message.topic());
+    case pb::MetadataRecord::kPartition: return read(message.partition());
+    case pb::MetadataRecord::kRemoveTopic: return read(message.remove_topic());
+    case pb::MetadataRecord::kConfig: return read(message.config());
+    case pb::MetadataRecord::kProducerIds: return read(message.producer_ids());
+    case pb::MetadataRecord::kBrokerRegistration: return read(message.broker_registration());
+    case pb::MetadataRecord::kFeatureLevel: return read(message.feature_level());
+    case pb::MetadataRecord::KIND_NOT_SET: break;
   }
   return Errc::unsupported_format;
 }

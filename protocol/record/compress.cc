@@ -67,13 +67,10 @@ Compressor& Compressor::operator=(Compressor&&) noexcept = default;
 void Compressor::compress(Codec codec, ByteView plain, std::optional<int> level,
                           std::vector<std::byte>& out) {
   switch (codec) {
-    case Codec::none:
-      out.insert(out.end(), plain.begin(), plain.end());
-      return;
+    case Codec::none: out.insert(out.end(), plain.begin(), plain.end()); return;
     case Codec::gzip:
       return gzip(plain, std::clamp(level.value_or(Z_DEFAULT_COMPRESSION), -1, 9), out);
-    case Codec::snappy:
-      return xerial_stream(plain, out);
+    case Codec::snappy: return xerial_stream(plain, out);
     case Codec::lz4:
       return lz4(plain, std::clamp(level.value_or(0), 0, LZ4F_compressionLevel_max()), out);
     case Codec::zstd:

@@ -60,20 +60,11 @@ Result<ByteView> Decompressor::decompress(Codec codec, ByteView compressed, std:
   buffer_.reserve(std::min(limit, std::max(kFirstBufferBytes, compressed.size() * kGuessedRatio)));
   Result<std::size_t> written = Errc::decompress_failed;
   switch (codec) {
-    case Codec::gzip:
-      written = gzip(compressed, limit);
-      break;
-    case Codec::snappy:
-      written = snappy(compressed, limit);
-      break;
-    case Codec::lz4:
-      written = lz4(compressed, limit);
-      break;
-    case Codec::zstd:
-      written = zstd(compressed, limit);
-      break;
-    default:
-      break;
+    case Codec::gzip: written = gzip(compressed, limit); break;
+    case Codec::snappy: written = snappy(compressed, limit); break;
+    case Codec::lz4: written = lz4(compressed, limit); break;
+    case Codec::zstd: written = zstd(compressed, limit); break;
+    default: break;
   }
   if (!written) return written.error();
   if (written.value() > bytes_max) return Errc::decompressed_too_large;

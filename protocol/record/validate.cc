@@ -145,10 +145,8 @@ std::string_view screen_message(Errc error) {
   switch (error) {
     case Errc::unsupported_compression_type:
       return "codec is unknown or not allowed in this version of the request";
-    case Errc::invalid_record:
-      return "records must be exactly one batch of format 2";
-    default:
-      return "batch is shorter than it says";
+    case Errc::invalid_record: return "records must be exactly one batch of format 2";
+    default: return "batch is shorter than it says";
   }
 }
 

@@ -74,9 +74,9 @@ Result<BatchHeader> screen_produced_batch(ByteView records, std::int16_t produce
 //   corrupt_message          checksum wrong
 //   invalid_record           counts, deltas, attribute bits or sequence contradict each other, the
 //                            records do not decompress, or one does not fit
-//   decompressed_too_large   more than decompressed_bytes_max in memory; on the wire message_too_large
-//   invalid_timestamp        the producer set the type bit, or a record lies outside the bounds
-//   invalid_record           a record without key on a compacted topic
+//   decompressed_too_large   more than decompressed_bytes_max in memory; on the wire
+//   message_too_large invalid_timestamp        the producer set the type bit, or a record lies
+//   outside the bounds invalid_record           a record without key on a compacted topic
 BatchVerdict validate_produced_batch(ByteView records, const ProduceRules& rules,
                                      Decompressor& decompressor);
 

@@ -56,18 +56,12 @@ std::string joined(const std::vector<std::string>& items, std::string_view separ
 
 std::string_view type_name(ConfigType type) {
   switch (type) {
-    case ConfigType::boolean:
-      return "a boolean, true or false";
-    case ConfigType::text:
-      return "a string";
-    case ConfigType::int32:
-      return "a 32-bit integer";
-    case ConfigType::int64:
-      return "a 64-bit integer";
-    case ConfigType::real:
-      return "a number";
-    case ConfigType::list:
-      return "a list";
+    case ConfigType::boolean: return "a boolean, true or false";
+    case ConfigType::text: return "a string";
+    case ConfigType::int32: return "a 32-bit integer";
+    case ConfigType::int64: return "a 64-bit integer";
+    case ConfigType::real: return "a number";
+    case ConfigType::list: return "a list";
   }
   return "unknown";
 }
@@ -124,16 +118,13 @@ const ConfigDef* find_config(std::span<const ConfigDef> sorted, std::string_view
 std::string allowed_range(const ConfigDef& def) {
   using Limits = std::numeric_limits<std::int64_t>;
   switch (def.type) {
-    case ConfigType::boolean:
-      return "true or false";
+    case ConfigType::boolean: return "true or false";
     case ConfigType::text:
-    case ConfigType::list:
-      return def.choices.empty() ? "" : "one of " + joined(def.choices, ", ");
+    case ConfigType::list: return def.choices.empty() ? "" : "one of " + joined(def.choices, ", ");
     case ConfigType::real:
       return "between " + text_of(def.real_min) + " and " + text_of(def.real_max);
     case ConfigType::int32:
-    case ConfigType::int64:
-      break;
+    case ConfigType::int64: break;
   }
   const auto type_max =
       def.type == ConfigType::int32 ? std::numeric_limits<std::int32_t>::max() : Limits::max();
@@ -160,17 +151,14 @@ ConfigCheck check_config_value(const ConfigDef& def, std::string_view raw) {
       return {.canonical = std::move(word), .error = {}};
     }
     case ConfigType::int32:
-    case ConfigType::int64:
-      return check_integer(def, value);
-    case ConfigType::real:
-      return check_real(def, value);
+    case ConfigType::int64: return check_integer(def, value);
+    case ConfigType::real: return check_real(def, value);
     case ConfigType::text: {
       std::string text{value};
       if (!is_choice(def, text)) return refused(def, value, "must be " + allowed_range(def));
       return {.canonical = std::move(text), .error = {}};
     }
-    case ConfigType::list:
-      break;
+    case ConfigType::list: break;
   }
   const auto items = split(value, ',');
   std::vector<std::string> kept;

@@ -92,13 +92,9 @@ void SimContent::drop_cache(std::uint64_t position, std::uint64_t length) {
 
 void SimContent::crash(CrashModel::Bytes model, Prng& prng) {
   switch (model) {
-    case CrashModel::Bytes::all:
-      return;  // the kernel lives on with all it was given
-    case CrashModel::Bytes::random:
-      crash_randomly(prng);
-      break;
-    case CrashModel::Bytes::none:
-      break;
+    case CrashModel::Bytes::all: return;  // the kernel lives on with all it was given
+    case CrashModel::Bytes::random: crash_randomly(prng); break;
+    case CrashModel::Bytes::none: break;
   }
   cached_ = device_;
   dirty_.clear();

@@ -1,6 +1,6 @@
 // FindCoordinator (10): which broker coordinates a group or a transactional id. Announced although
-// there are neither groups nor transactions yet: librdkafka before 2.11 compresses with lz4 only when
-// version 0 is in the announced range. Who asks gets a final answer in good form.
+// there are neither groups nor transactions yet: librdkafka before 2.11 compresses with lz4 only
+// when version 0 is in the announced range. Who asks gets a final answer in good form.
 //
 // Thread   values
 // Owns     a request borrows strings from its frame

@@ -1,6 +1,7 @@
 // One broker's controller and settings, for handlers that answer from them.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <string>
 #include <utility>
 #include <vector>

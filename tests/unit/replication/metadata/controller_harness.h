@@ -1,6 +1,7 @@
 // A controller with its brokers registered, whose decisions are replayed as a shell would.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <utility>
 #include <vector>
 
