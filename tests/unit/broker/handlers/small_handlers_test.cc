@@ -76,7 +76,7 @@ TEST_CASE("FindCoordinator: a group has none available, a transaction is refused
   CHECK(batch.error_code == Errc::ok);
   REQUIRE(batch.coordinators.size() == 2);
   CHECK(batch.coordinators[1].key == "b");
-  CHECK(batch.coordinators[1].error_code == Errc::invalid_request);
+  CHECK(batch.coordinators[1].error_code == Errc::transactional_id_authorization_failed);
   CHECK(batch.coordinators[1].error_message == "This broker does not serve transactions");
 }
 
