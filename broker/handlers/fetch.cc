@@ -88,6 +88,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     if (!waited_) home().metrics().fetch_waits.add();
     waited_ = true;
     waiting_ = shared_from_this();
+    home().metrics().delayed_fetches.add(1);
   }
 
  private:
@@ -143,15 +144,20 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     home().loop().at_end_of_turn([self = shared_from_this()] {
       self->planned_ = false;
       if (self->answered_ || self->collecting_) return;
-      const auto alive = std::move(self->waiting_);
+      const auto alive = self->end_wait();
       self->collect();
     });
+  }
+
+  std::shared_ptr<FetchOp> end_wait() {
+    if (waiting_ != nullptr) home().metrics().delayed_fetches.add(-1);
+    return std::move(waiting_);
   }
 
   void expire() {
     expired_ = true;
     if (answered_ || collecting_) return;
-    const auto alive = std::move(waiting_);
+    const auto alive = end_wait();
     answer();
   }
 

@@ -1,7 +1,7 @@
 // Listens at http.listen and serves every connection with a session of its own.
 //
 // When descriptors run out, accepting pauses for a moment and is tried again. HTTP on the kafka
-// port needs no server: see HttpSessions and looks_like_http().
+// port needs no server: see HttpSessions.
 //
 // Thread   the io_context's one thread, stop() and the destructor too
 // Owns     the listening socket and the sessions; destroyed before its io_context

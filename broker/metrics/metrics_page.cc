@@ -207,8 +207,10 @@ void connection_part(TextExposition& out, Shards shards) {
               &M::memory_in_flight_bytes);
   counter(out, shards, "strandline_reads_paused_total",
           "Times a connection was left unread because a limit was reached.", &M::reads_paused);
-  shard_gauge(out, shards, "strandline_shard_queue", "Work from other shards waiting, by shard.",
-              &M::shard_queue);
+  out.family("strandline_sent_path_bytes_total", Type::counter,
+             "Bytes sent by path: from memory, or from file to socket.");
+  out.sample(R"(path="memory")", sum_of(shards, &M::sent_memory_bytes));
+  out.sample(R"(path="sendfile")", sum_of(shards, &M::sent_sendfile_bytes));
   shard_gauge(out, shards, "strandline_delayed_produces", "Produces waiting for their sync.",
               &M::delayed_produces);
   shard_gauge(out, shards, "strandline_delayed_fetches", "Fetches waiting for data.",
@@ -230,17 +232,14 @@ void log_part(TextExposition& out, Shards shards) {
           &M::producers_forgotten);
   counter(out, shards, "strandline_fetch_bytes_total", "Bytes of record batches sent.",
           &M::fetch_bytes);
-  out.family("strandline_fetch_path_bytes_total", Type::counter,
-             "The same by path: from file to socket, or copied through memory.");
-  out.sample(R"(path="sendfile")", sum_of(shards, &M::fetch_sendfile_bytes));
-  out.sample(R"(path="copied")", sum_of(shards, &M::fetch_copied_bytes));
   counter(out, shards, "strandline_fetch_checked_bytes_total",
           "Bytes read and checked by a disk thread before being served.", &M::fetch_checked_bytes);
   counter(out, shards, "strandline_fetch_waits_total", "Fetches that waited for data.",
           &M::fetch_waits);
   time_histogram(out, shards, "strandline_append_stall_seconds",
                  "How long a buffered append kept its shard.", &M::append_stall);
-  time_histogram(out, shards, "strandline_sync_seconds", "Time of one fdatasync.", &M::sync_time);
+  time_histogram(out, shards, "strandline_sync_seconds",
+                 "From asking for an fdatasync to hearing that it is done.", &M::sync_time);
 
   HistogramSnapshot groups;
   for (const ShardMetrics* shard : shards) groups.add(shard->sync_group);

@@ -27,9 +27,9 @@ struct ApiMetrics {
 };
 
 // Why a connection was turned away at accept.
-enum class RefuseReason : std::uint8_t { connections_max, descriptors, memory, shutdown };
-inline constexpr std::array<std::string_view, 4> kRefuseReasonNames = {
-    "connections_max", "descriptors", "memory", "shutdown"};
+enum class RefuseReason : std::uint8_t { connections_max, descriptors };
+inline constexpr std::array<std::string_view, 2> kRefuseReasonNames = {"connections_max",
+                                                                       "descriptors"};
 
 // Why a connection ended.
 enum class CloseReason : std::uint8_t {
@@ -40,26 +40,17 @@ enum class CloseReason : std::uint8_t {
   frame_size,   // a length beyond the limit
   half_sent,    // a frame begun and not finished in time
   slow_reader,  // answers not taken in time
-  memory,       // given up to stay within the memory budget
   http,         // an HTTP exchange on the kafka port was done
   shutdown,
 };
-inline constexpr std::array<std::string_view, 10> kCloseReasonNames = {
-    "peer",      "broken",      "idle",   "malformed", "frame_size",
-    "half_sent", "slow_reader", "memory", "http",      "shutdown"};
+inline constexpr std::array<std::string_view, 9> kCloseReasonNames = {
+    "peer",      "broken",      "idle", "malformed", "frame_size",
+    "half_sent", "slow_reader", "http", "shutdown"};
 
 // What was wrong with a frame that was no request.
-enum class MalformedKind : std::uint8_t {
-  size,
-  header,
-  body,
-  unknown_api,
-  version,
-  checksum,
-  batch
-};
-inline constexpr std::array<std::string_view, 7> kMalformedKindNames = {
-    "size", "header", "body", "unknown_api", "version", "checksum", "batch"};
+enum class MalformedKind : std::uint8_t { size, header, body, unknown_api, version };
+inline constexpr std::array<std::string_view, 5> kMalformedKindNames = {"size", "header", "body",
+                                                                        "unknown_api", "version"};
 
 inline constexpr std::array<std::string_view, 4> kHttpClassNames = {"2xx", "3xx", "4xx", "5xx"};
 
@@ -119,6 +110,10 @@ struct ShardMetrics {
     http_responses[slot >= 0 && slot < 4 ? static_cast<std::size_t>(slot) : 3].add();
   }
 
+  // --- sending
+  Counter sent_memory_bytes;    // to sockets from memory
+  Counter sent_sendfile_bytes;  // to sockets from files, without passing through the process
+
   // --- memory and back-pressure
   Gauge memory_in_flight_bytes;  // requests being read or answered, and answers not sent yet
   Counter reads_paused;          // times a connection was not read because of a limit
@@ -132,20 +127,17 @@ struct ShardMetrics {
   Histogram append_stall;       // ns a buffered append kept the shard
 
   // --- fetch
-  Counter fetch_bytes;           // of record batches sent to consumers
-  Counter fetch_sendfile_bytes;  // of these, from file to socket
-  Counter fetch_copied_bytes;    // of these, through user memory
-  Counter fetch_checked_bytes;   // read and checked (CRC) by a disk thread before being served
-  Counter fetch_waits;           // fetches that had to wait for data
+  Counter fetch_bytes;          // of record batches sent to consumers
+  Counter fetch_checked_bytes;  // read and checked (CRC) by a disk thread before being served
+  Counter fetch_waits;          // fetches that had to wait for data
 
   // --- sync
-  Histogram sync_time;   // ns of one fdatasync
+  Histogram sync_time;   // ns from asking a sync thread to hearing that the data is on disk
   Histogram sync_group;  // appends one sync made durable
   Counter sync_failures;
   Gauge unsynced_bytes;
 
   // --- queues: entries waiting now
-  Gauge shard_queue;       // work from other shards
   Gauge sync_queue;        // partitions waiting for a sync thread
   Gauge disk_read_queue;   // reads waiting for a disk thread
   Gauge delayed_produces;  // acks=all waiting for the sync

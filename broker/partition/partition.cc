@@ -36,6 +36,8 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
                            .append_time = check.append_time,
                            .log_start_offset = log_->log_start_offset()};
   }
+  const std::size_t segments_before = log_->segment_count();
+  const std::uint64_t dropped_before = log_->producers_dropped();
   const Instant began = steady_now();
   const Timestamp append_time = wall_now();
   STRANDLINE_TRY(const AppendInfo info,
@@ -45,6 +47,8 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
   metrics.produce_batches.add();
   metrics.produce_records.add(static_cast<std::uint64_t>(header.record_count));
   metrics.produce_bytes.add(batch.size());
+  metrics.segments_rolled.add(log_->segment_count() - segments_before);
+  metrics.producers_forgotten.add(log_->producers_dropped() - dropped_before);
   metrics.unsynced_bytes.add(static_cast<std::int64_t>(batch.size()));
   ++appends_unsynced_;
   if (config_->flush_on_ack) {
@@ -196,6 +200,7 @@ void Partition::read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far) {
                        so_far = std::move(so_far)]() mutable {
       self->shard_.metrics().disk_read_queue.add(-1);
       finish_read(std::move(result), so_far);
+      self->shard_.metrics().fetch_checked_bytes.add(so_far.bytes);
       done(std::move(so_far));
     });
   });

@@ -37,10 +37,15 @@ class BrokerAdmin::View final : public AdminBackend {
     input.broker.uptime_seconds = uptime();
     input.broker.connections_max = admin_.sources_.settings.max_connections;
     input.broker.memory_budget_bytes = admin_.sources_.settings.memory_budget_bytes;
+    input.broker.memory_used_bytes = static_cast<std::int64_t>(admin_.sources_.budget.used());
     input.broker.data_disk_free_bytes = static_cast<std::int64_t>(space.available_bytes);
     input.broker.data_disk_total_bytes = static_cast<std::int64_t>(space.total_bytes);
     input.broker.disk_full = admin_.sources_.first.refuses_writes();
     input.broker.open_files = static_cast<std::int64_t>(admin_.sources_.disk.open_files());
+    input.broker.open_files_exceeded = admin_.sources_.disk.limit_exceeded();
+    input.broker.damage_found = admin_.sources_.damage.damage_count();
+    input.broker.tails_cut = admin_.sources_.damage.cut_count();
+    input.broker.files_rebuilt = admin_.sources_.damage.rebuilt_count();
     input.process = sample_process();
     input.log = log_counts();
     input.api_name = api_name;

@@ -10,6 +10,8 @@
 #include "broker/config/settings.h"
 #include "broker/http/admin_backend.h"
 #include "broker/partition/shard.h"
+#include "broker/runtime/memory_budget.h"
+#include "broker/server/damage_log.h"
 #include "broker/server/disk_guard.h"
 #include "protocol/base/uuid.h"
 #include "storage/io/posix_disk.h"
@@ -24,6 +26,8 @@ class BrokerAdmin final : public AdminSource {
     Shard& first;
     const PosixDisk& disk;
     const DiskGuard& guard;
+    const MemoryBudget& budget;
+    const DamageLog& damage;
     Uuid cluster_id;
   };
 

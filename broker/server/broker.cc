@@ -276,16 +276,19 @@ StartResult Broker::State::open_listeners() {
                            .first = *first().shard,
                            .disk = *disk,
                            .guard = *disk_guard,
+                           .budget = budget,
+                           .damage = damage,
                            .cluster_id = directory->identity().cluster_id});
   for (auto& server : shards) admin->add_shard(*server->shard);
   disk_guard->look_now();
   if (!settings.http_listen.is_none()) {
-    auto served = HttpServer::open(first().loop.io(),
-                                   {.host = settings.http_listen.host,
-                                    .port = settings.http_listen.port,
-                                    .limits = http_limits,
-                                    .router = {.allowed_names = {settings.http_listen.host}}},
-                                   *admin, &first().metrics);
+    auto served = HttpServer::open(
+        first().loop.io(),
+        {.host = settings.http_listen.host,
+         .port = settings.http_listen.port,
+         .limits = http_limits,
+         .router = {.allowed_names = {settings.http_listen.host, settings.kafka_advertise.host}}},
+        *admin, &first().metrics);
     if (!served) {
       return StartFailure{"cannot listen on " + to_text(settings.http_listen) +
                           " (http.listen): " + served.error().message() +

@@ -27,19 +27,25 @@ class DamageLog final : public DamageReporter {
 
   void cut(const std::string& file, std::uint64_t position, std::uint64_t bytes,
            const std::string& saved_as) override {
+    cut_.fetch_add(1, std::memory_order_relaxed);
     log_line(LogLevel::warn, "storage", "cut an unfinished write off the end of a segment",
              {{"file", file}, {"position", position}, {"bytes", bytes}, {"kept_as", saved_as}});
   }
 
   void rebuilt(const std::string& file, const std::string& why) override {
+    rebuilt_.fetch_add(1, std::memory_order_relaxed);
     log_limited(LogLevel::warn, "storage", "rebuilt", "made a helper file anew from the log",
                 {{"file", file}, {"why", why}});
   }
 
   std::uint64_t damage_count() const { return count_.load(std::memory_order_relaxed); }
+  std::uint64_t cut_count() const { return cut_.load(std::memory_order_relaxed); }
+  std::uint64_t rebuilt_count() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint64_t> count_{0};
+  std::atomic<std::uint64_t> cut_{0};
+  std::atomic<std::uint64_t> rebuilt_{0};
 };
 
 }  // namespace strandline

@@ -18,7 +18,6 @@
 #include <thread>
 
 #include "broker/http/http_sessions.h"
-#include "broker/http/kafka_port.h"
 #include "tests/unit/broker/http/fake_backend.h"
 
 namespace strandline {
@@ -334,17 +333,6 @@ TEST_CASE("HttpServer: an address in use is an error with its cause", "[http]") 
       HttpServer::open(other, {.host = "127.0.0.1", .port = t.port()}, t.source, nullptr);
   REQUIRE(again.has_error());
   CHECK(again.error() == boost::system::errc::address_in_use);
-}
-
-TEST_CASE("kafka port: HTTP is told apart by its first bytes", "[http]") {
-  for (const char* request :
-       {"GET /metrics", "HEAD /ready", "POST /x", "PUT /", "DELETE /", "OPTIONS *"}) {
-    CHECK(looks_like_http(as_bytes(request)));
-  }
-  CHECK_FALSE(looks_like_http(as_bytes("GET")));
-  CHECK_FALSE(looks_like_http(as_bytes("get ")));
-  const std::byte frame[8] = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{4}};
-  CHECK_FALSE(looks_like_http(frame));
 }
 
 // Connections of the kafka port that turned out to speak HTTP, after 8 bytes were read.
