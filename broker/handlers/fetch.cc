@@ -59,7 +59,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     item.read = PartitionRead{};
     Partition* partition = shard.partitions().find(item.key);
     if (partition == nullptr) {
-      item.error = Errc::not_leader_or_follower;
+      item.error = shard.partitions().absent_error(item.key);
       return item_done(part);
     }
     const auto& asked = request_.topics[item.topic].partitions[item.partition];

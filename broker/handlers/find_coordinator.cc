@@ -16,8 +16,8 @@ Refusal refusal(wire::CoordinatorType type) {
     // group.id, and must go on reading.
     case wire::CoordinatorType::group:
       return {Errc::coordinator_not_available, "This broker does not serve consumer groups"};
-    // Final on purpose: a producer would wait for ever. Of the codes that say so this is the one that
-    // librdkafka, too, takes as final: after INVALID_REQUEST it asks again each half second.
+    // Final on purpose: a producer would wait for ever. Of the codes that say so this is the one
+    // that librdkafka, too, takes as final: after INVALID_REQUEST it asks again each half second.
     case wire::CoordinatorType::transaction:
       return {Errc::transactional_id_authorization_failed,
               "This broker does not serve transactions"};

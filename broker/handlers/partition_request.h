@@ -58,7 +58,7 @@ class PartitionRequestOp
     auto& answer = response_.topics[item.topic].partitions[item.partition];
     Partition* partition = shard.partitions().find(item.key);
     if (partition == nullptr) {
-      answer.error_code = Errc::not_leader_or_follower;
+      answer.error_code = shard.partitions().absent_error(item.key);
       return Base::item_done(part);
     }
     work_(*partition, request_.topics[item.topic].partitions[item.partition], answer,

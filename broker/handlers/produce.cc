@@ -8,6 +8,7 @@
 #include "broker/handlers/topic_lookup.h"
 #include "broker/partition/partition.h"
 #include "broker/partition/partitioned_op.h"
+#include "protocol/record/convert.h"
 #include "protocol/record/validate.h"
 #include "protocol/wire/messages/produce.h"
 
@@ -21,6 +22,7 @@ struct ProduceItem {
   std::size_t partition = 0;  // place in the topic's list
   PartitionKey key;
   MutableByteView batch;
+  std::vector<std::byte> recompressed;  // the batch, where compression.type asked for another
   BatchHeader header;
   std::int32_t min_insync_replicas = 1;
   // The outcome.
@@ -48,7 +50,7 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
 
   void run(Shard& shard, Part& part, ProduceItem& item) {
     Partition* partition = shard.partitions().find(item.key);
-    if (partition == nullptr) return fail(part, item, Errc::not_leader_or_follower);
+    if (partition == nullptr) return fail(part, item, shard.partitions().absent_error(item.key));
     if (request_.acks == kAcksAll && item.min_insync_replicas > 1) {
       return fail(part, item, Errc::not_enough_replicas);
     }
@@ -132,10 +134,44 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
     // The offset and the epoch are given where the partition lives.
     apply_verdict(verdict, rules, Offset{0}, kNoLeaderEpoch, item.batch);
     item.header = parse_batch_header(item.batch).value();
+    if (config.compression != TopicCompression::producer) recompress(config, item);
     if (item.header.is_transactional()) {
       item.error = Errc::transactional_id_authorization_failed;
       item.message = "transactions are not supported by this broker";
     }
+  }
+
+  // compression.type asks for another codec than the producer's.
+  void recompress(const TopicConfig& config, ProduceItem& item) {
+    Codec codec = Codec::none;
+    std::optional<int> level;
+    switch (config.compression) {
+      case TopicCompression::producer:
+      case TopicCompression::uncompressed: break;
+      case TopicCompression::gzip:
+        codec = Codec::gzip;
+        level = config.compression_gzip_level;
+        break;
+      case TopicCompression::snappy: codec = Codec::snappy; break;
+      case TopicCompression::lz4:
+        codec = Codec::lz4;
+        level = config.compression_lz4_level;
+        break;
+      case TopicCompression::zstd:
+        codec = Codec::zstd;
+        level = config.compression_zstd_level;
+        break;
+    }
+    if (item.header.codec_bits() == static_cast<std::uint8_t>(codec)) return;
+    const Result<void> done =
+        recompress_batch(item.batch, codec, level, ProduceRules{}.decompressed_bytes_max,
+                         home().decompressor(), home().compressor(), item.recompressed);
+    if (!done) {
+      item.error = wire::wire_error(done.error());
+      return;
+    }
+    item.batch = item.recompressed;
+    item.header = parse_batch_header(item.batch).value();
   }
 
   void arm_timeout() {

@@ -94,7 +94,10 @@ Result<void> MetadataLog::run(const std::optional<SyncJob>& job) {
 void MetadataLog::finish_sync(const std::optional<SyncJob>& job, const Result<void>& result) {
   if (!job) return;
   log_->finish_sync(*job, result);
-  if (result) log_->set_high_watermark(log_->flushed_end());
+  if (!result) return;
+  log_->set_high_watermark(log_->flushed_end());
+  // Without them the next start only reads a little more.
+  (void)log_->write_indexes();
 }
 
 Result<void> MetadataLog::sync_now() {

@@ -112,7 +112,10 @@ void Connection::on_readable() {
     // Frames that were received while a limit stopped us come first.
     if (!take_frames()) return;
     if (!may_read()) {
-      if (open_ && !peer_done_) context_.metrics.reads_paused.add();
+      if (open_ && !peer_done_) {
+        context_.metrics.reads_paused.add();
+        context_.any_paused = true;
+      }
       return;
     }
     if (!read_some()) {

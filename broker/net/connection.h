@@ -84,6 +84,8 @@ struct ConnectionContext {
   std::function<void(Connection&)> on_closed;
   // Of the whole process, for max.connections.
   std::atomic<std::int64_t>& open_connections;
+  // Set when a connection was left unread because of a limit; the table looks again.
+  bool any_paused = false;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {

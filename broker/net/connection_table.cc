@@ -1,13 +1,15 @@
 #include "broker/net/connection_table.h"
 
+#include <utility>
 #include <vector>
 
 namespace strandline {
 namespace {
 
-// How soon a connection that was not read for want of memory is looked at again, and how exact
-// idle times are kept.
+// How soon a connection that was not read for want of memory is looked at again.
 constexpr Duration kTick = std::chrono::milliseconds{50};
+// How exact idle times are kept.
+constexpr int kTicksPerIdleCheck = 20;
 
 }  // namespace
 
@@ -23,15 +25,21 @@ void ConnectionTable::adopt(boost::asio::ip::tcp::socket socket) {
 }
 
 void ConnectionTable::tick() {
+  const bool check_idle = ++ticks_ % kTicksPerIdleCheck == 0;
+  const bool resume = std::exchange(context_.any_paused, false);
+  if (check_idle || resume) look_after_all(check_idle, resume);
+  context_.loop.after(kTick, [this] { tick(); });
+}
+
+void ConnectionTable::look_after_all(bool check_idle, bool resume) {
   const Instant now = steady_now();
   std::vector<std::shared_ptr<Connection>> all;
   all.reserve(connections_.size());
   for (const auto& [key, connection] : connections_) all.push_back(connection);
   for (const auto& connection : all) {
-    connection->check_idle(now);
-    if (connection->is_open()) connection->resume_reading();
+    if (check_idle) connection->check_idle(now);
+    if (resume && connection->is_open()) connection->resume_reading();
   }
-  context_.loop.after(kTick, [this] { tick(); });
 }
 
 void ConnectionTable::close_all(CloseReason reason) {

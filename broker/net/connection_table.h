@@ -24,9 +24,11 @@ class ConnectionTable {
 
  private:
   void tick();
+  void look_after_all(bool check_idle, bool resume);
 
   ConnectionContext& context_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  int ticks_ = 0;
 };
 
 }  // namespace strandline

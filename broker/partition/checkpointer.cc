@@ -13,8 +13,6 @@ namespace {
 
 // Index rows are made again from the log after a crash: writing them each second bounds that work.
 constexpr Duration kIndexInterval = std::chrono::seconds{1};
-// A partition that nobody syncs for is synced when this much waits.
-constexpr std::uint64_t kBackgroundSyncBytes = std::uint64_t{32} << 20;
 
 }  // namespace
 
@@ -23,6 +21,7 @@ struct Checkpointer::Round {
   struct Snapshot {
     std::shared_ptr<Partition> partition;
     ProducerSnapshot state;
+    Offset before;  // of the newest snapshot until now
     bool written = false;
   };
   std::vector<std::shared_ptr<Partition>> partitions;
@@ -45,16 +44,22 @@ void Checkpointer::tick() {
   if (stopping_) return;
   if (!running_) {
     std::vector<std::shared_ptr<Partition>> dirty = shard_.take_dirty();
-    for (const auto& partition : dirty) {
-      if (!partition->config().flush_on_ack &&
-          partition->log().unsynced_bytes() >= kBackgroundSyncBytes) {
-        partition->start_sync();
-      }
-    }
+    bound_unsynced(dirty);
     if (!dirty.empty()) begin_round(std::move(dirty), {});
   }
   shard_.loop().after(std::chrono::milliseconds{shard_.settings().checkpoint_interval_ms},
                       [this] { tick(); });
+}
+
+// Topics with flush.on.ack=false are synced here: each time this shard's share of the bound on
+// unsynced bytes is half used, which leaves the other half for what arrives meanwhile.
+void Checkpointer::bound_unsynced(const std::vector<std::shared_ptr<Partition>>& dirty) {
+  const auto share =
+      static_cast<std::uint64_t>(shard_.settings().disk_dirty_max_bytes) / shard_.peer_count() / 2;
+  std::uint64_t unsynced = 0;
+  for (const auto& partition : dirty) unsynced += partition->log().unsynced_bytes();
+  if (unsynced < share) return;
+  for (const auto& partition : dirty) partition->start_sync();
 }
 
 void Checkpointer::retention_tick() {
@@ -79,7 +84,8 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
     if (log.is_offline()) continue;
     checkpoint_.put(partition->key(), log.checkpoint());
     if (log.wants_producer_snapshot() || stopping_) {
-      round->snapshots.push_back({partition, log.producer_snapshot()});
+      round->snapshots.push_back(
+          {partition, log.producer_snapshot(), log.checkpoint().producer_state_offset});
     }
     if (!write_indexes) {
       shard_.mark_dirty(*partition);  // its rows are written by a later round
@@ -107,6 +113,14 @@ void Checkpointer::run_round(Round& round) {
         write_producer_snapshot(disk_, directory, snapshot.state,
                                 stopping_ ? Replacement::durable : Replacement::eventually)
             .has_value();
+    if (!snapshot.written) continue;
+    // The one before stays: a torn newest one is made up for by replaying from it.
+    const Result<void> removed =
+        remove_producer_snapshots(disk_, directory, Offset{0}, snapshot.before);
+    if (!removed) {
+      log_limited(LogLevel::warn, "partition", "snapshots", "cannot remove old producer snapshots",
+                  {{"directory", directory}, {"error", removed.error().message()}});
+    }
   }
   round.result = checkpoint_.write();
 }

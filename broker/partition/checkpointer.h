@@ -31,6 +31,7 @@ class Checkpointer {
   struct Round;
 
   void tick();
+  void bound_unsynced(const std::vector<std::shared_ptr<Partition>>& dirty);
   void retention_tick();
   void begin_round(std::vector<std::shared_ptr<Partition>> partitions, std::function<void()> done);
   void run_round(Round& round);

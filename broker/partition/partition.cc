@@ -107,7 +107,14 @@ void Partition::after_sync(const SyncJob& job, const Result<void>& result, Insta
   sync_running_ = false;
   ShardMetrics& metrics = shard_.metrics();
   metrics.sync_queue.add(-1);
-  metrics.sync_time.record(steady_now() - started);
+  const Duration took = steady_now() - started;
+  metrics.sync_time.record(took);
+  if (took >= std::chrono::milliseconds{shard_.settings().disk_stall_ms}) {
+    log_limited(LogLevel::warn, "disk", "stall", "a sync took longer than disk.stall.ms",
+                {{"topic", topic_},
+                 {"partition", key_.partition},
+                 {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
+  }
   metrics.unsynced_bytes.add(-static_cast<std::int64_t>(job.bytes));
   log_->finish_sync(job, result);
   if (!result) {

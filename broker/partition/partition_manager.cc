@@ -113,7 +113,9 @@ void PartitionManager::apply(std::shared_ptr<const MetadataImage> image,
     for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionIndex index{static_cast<std::int32_t>(i)};
       if (shard_.owner_of(id, index) != shard_.index()) continue;
-      if (shard_.partitions().find({id, index}) == nullptr) open_partition(opening, topic, index);
+      const bool here = shard_.partitions().find({id, index}) != nullptr ||
+                        shard_.partitions().offline().contains({id, index});
+      if (!here) open_partition(opening, topic, index);
     }
   });
   opened(opening);
@@ -143,6 +145,7 @@ void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
             key, std::make_shared<Partition>(shard_, topic->name, key, epoch, config,
                                              std::move(log).value()));
       } else {
+        shard_.partitions().insert_offline(key);
         log_line(LogLevel::error, "partition", "the log does not open; the partition is offline",
                  {{"topic", topic->name}, {"partition", index}, {"error", log.error().message()}});
       }
@@ -170,6 +173,11 @@ void PartitionManager::remove_absent(const MetadataImage& image) {
     if (image.topic(key.topic_id) == nullptr) gone.push_back(key);
   }
   for (const PartitionKey& key : gone) remove_partition(shard_.partitions().extract(key));
+  const auto offline = shard_.partitions().offline();
+  for (const PartitionKey& key : offline) {
+    // Its directory stays: whoever deletes a damaged topic may still want to look into it.
+    if (image.topic(key.topic_id) == nullptr) shard_.partitions().extract(key);
+  }
 }
 
 void PartitionManager::remove_partition(std::shared_ptr<Partition> partition) {

@@ -17,6 +17,7 @@ void PartitionTable::insert(const PartitionKey& key, std::shared_ptr<Partition> 
 }
 
 std::shared_ptr<Partition> PartitionTable::extract(const PartitionKey& key) {
+  offline_.erase(key);
   const auto found = partitions_.find(key);
   if (found == partitions_.end()) return nullptr;
   std::shared_ptr<Partition> partition = std::move(found->second);

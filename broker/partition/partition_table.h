@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "protocol/base/errc.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/uuid.h"
 #include "protocol/proto/storage_records.h"
@@ -38,6 +40,15 @@ class PartitionTable {
 
   void insert(const PartitionKey& key, std::shared_ptr<Partition> partition);
 
+  // A partition that belongs here and cannot be served: its log did not open.
+  void insert_offline(const PartitionKey& key) { offline_.insert(key); }
+  const std::unordered_set<PartitionKey, PartitionKeyHash>& offline() const { return offline_; }
+
+  // What to answer for a partition that find() does not find.
+  Errc absent_error(const PartitionKey& key) const {
+    return offline_.contains(key) ? Errc::kafka_storage_error : Errc::not_leader_or_follower;
+  }
+
   // Takes it out; nullptr when it was not here.
   std::shared_ptr<Partition> extract(const PartitionKey& key);
 
@@ -45,6 +56,7 @@ class PartitionTable {
 
  private:
   Map partitions_;
+  std::unordered_set<PartitionKey, PartitionKeyHash> offline_;
 };
 
 }  // namespace strandline

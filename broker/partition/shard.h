@@ -69,6 +69,7 @@ class Shard {
   void remove_files(std::vector<std::string> files);
   void fail_disk() { resources_.on_disk_failure(); }
   Decompressor& decompressor() { return decompressor_; }
+  Compressor& compressor() { return compressor_; }
 
   Shard& peer(ShardIndex index) { return *peers_[index]; }
   std::size_t peer_count() const { return peers_.size(); }
@@ -97,6 +98,7 @@ class Shard {
   PartitionTable partitions_;
   WaitingFetches waiting_fetches_;
   Decompressor decompressor_;
+  Compressor compressor_;
   std::shared_ptr<const MetadataImage> image_;
   std::unordered_map<Uuid, CachedConfig> configs_;
   std::unordered_set<PartitionKey, PartitionKeyHash> dirty_;

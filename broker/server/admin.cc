@@ -191,6 +191,13 @@ std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {
                        .size_bytes = static_cast<std::int64_t>(log.size_bytes()),
                        .segments = static_cast<std::int64_t>(log.segment_count())});
   }
+  for (const PartitionKey& key : shard.partitions().offline()) {
+    const TopicPtr topic = shard.image()->topic(key.topic_id);
+    samples.push_back({.topic = topic == nullptr ? to_text(key.topic_id) : topic->name,
+                       .partition = key.partition.value(),
+                       .leader_id = shard.broker_id().value(),
+                       .offline = true});
+  }
   return samples;
 }
 
