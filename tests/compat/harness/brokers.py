@@ -97,7 +97,10 @@ class Strandlined(Broker):
         self._path = os.path.abspath(path)
 
     def command(self):
-        return [self._path, "--data", self.data, "--listen", self.bootstrap]
+        return [
+            self._path, "--data", self.data, "--listen", self.bootstrap,
+            "--set", "http.listen=none",
+        ]
 
 
 class ReferenceKafka(Broker):
