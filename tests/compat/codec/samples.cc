@@ -36,14 +36,16 @@ void print_api(std::uint64_t seeds) {
   }
 }
 
+void print_all(std::uint64_t seeds) {
+#define X(name) print_api<name##Request, name##Response>(seeds);
+  STRANDLINE_WIRE_APIS(X)
+#undef X
+}
+
 }  // namespace
 }  // namespace strandline::wire
 
 int main(int argc, char** argv) {
-  using namespace strandline::wire;
-  const std::uint64_t seeds = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
-#define X(name) print_api<name##Request, name##Response>(seeds);
-  STRANDLINE_WIRE_APIS(X)
-#undef X
+  strandline::wire::print_all(argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1);
   return std::ferror(stdout);
 }
