@@ -44,7 +44,11 @@ void MetadataService::persist() {
 }
 
 void MetadataService::committed(const Result<void>& synced) {
-  if (!synced) return finish(synced.error());
+  if (!synced) {
+    // Whether the records are on disk is not known, and asking again would get a lie.
+    finish(synced.error());
+    return shard_.fail_disk();
+  }
   for (const MetadataRecord& record : queue_.front().records) {
     // The controller decided on these records from this very state: they apply.
     const Result<void> applied = controller_->replay(record);

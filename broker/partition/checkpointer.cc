@@ -27,6 +27,7 @@ struct Checkpointer::Round {
   std::vector<std::shared_ptr<Partition>> partitions;
   std::vector<Snapshot> snapshots;
   Result<void> result = success();
+  std::vector<Task> waiting;  // for what this round writes
   std::function<void()> done;
 };
 
@@ -76,6 +77,7 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
   auto round = std::make_shared<Round>();
   round->partitions = std::move(partitions);
   round->done = std::move(done);
+  round->waiting = shard_.take_after_checkpoint();
   const Instant now = steady_now();
   const bool write_indexes = now - last_index_write_ >= kIndexInterval || stopping_;
   if (write_indexes) last_index_write_ = now;
@@ -137,6 +139,7 @@ void Checkpointer::ended(const std::shared_ptr<Round>& round) {
              {{"error", round->result.error().message()}});
     shard_.fail_disk();
   }
+  for (Task& task : round->waiting) task();
   if (round->done) round->done();
 }
 

@@ -258,7 +258,8 @@ void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
   if (!deleted) return moved(deleted.error());
   shard_.mark_dirty(*this);
   remove_dropped_files();
-  moved(log_->log_start_offset());
+  // Answered when the checkpoint knows: what was deleted must not come back after a crash.
+  shard_.when_checkpointed([moved, log_start = log_->log_start_offset()] { moved(log_start); });
 }
 
 // --- upkeep

@@ -115,7 +115,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void find_timestamp(Timestamp time, Offset end, TimeFound found);
   void find_max_timestamp(Offset end, TimeFound found);
 
-  // Moves the log start offset up to `offset` (-1: the high watermark).
+  // Moves the log start offset up to `offset` (-1: the high watermark); `moved` is called on this
+  // shard once that survives a crash.
   //
   // Errors   offset_out_of_range   above the high watermark, or another negative number
   void delete_records(Offset offset, const LogStartMoved& moved);

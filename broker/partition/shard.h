@@ -11,6 +11,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "broker/config/settings.h"
@@ -65,6 +66,10 @@ class Shard {
   void mark_dirty(const Partition& partition);
   std::vector<std::shared_ptr<Partition>> take_dirty();
 
+  // Runs `task` once the checkpoint holds what this shard's partitions are like now.
+  void when_checkpointed(Task task) { after_checkpoint_.push_back(std::move(task)); }
+  std::vector<Task> take_after_checkpoint() { return std::exchange(after_checkpoint_, {}); }
+
   // Removes files of dropped segments on a disk thread.
   void remove_files(std::vector<std::string> files);
   void fail_disk() { resources_.on_disk_failure(); }
@@ -102,6 +107,7 @@ class Shard {
   std::shared_ptr<const MetadataImage> image_;
   std::unordered_map<Uuid, CachedConfig> configs_;
   std::unordered_set<PartitionKey, PartitionKeyHash> dirty_;
+  std::vector<Task> after_checkpoint_;
 };
 
 }  // namespace strandline
