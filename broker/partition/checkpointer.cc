@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/logging/log.h"
+#include "broker/partition/partition_directory.h"
 #include "broker/partition/partition_manager.h"
 #include "storage/producer/snapshot.h"
 

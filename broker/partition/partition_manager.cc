@@ -1,89 +1,13 @@
 #include "broker/partition/partition_manager.h"
 
-#include <mutex>
-#include <string_view>
 #include <utility>
 
 #include "broker/logging/log.h"
+#include "broker/partition/partition_directory.h"
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
 
 namespace strandline {
-namespace {
-
-constexpr std::string_view kDeleteSuffix = "-delete";
-constexpr std::string_view kIdentityFile = "/partition.metadata";
-constexpr std::string_view kIdentityPrefix = "version: 0\ntopic_id: ";
-
-std::string doomed_name(const std::string& directory, const Uuid& topic_id) {
-  return directory + "." + to_text(topic_id) + std::string{kDeleteSuffix};
-}
-
-Result<void> write_identity(Disk& disk, const std::string& directory, const Uuid& topic_id) {
-  STRANDLINE_TRY(const auto file,
-                 disk.open(directory + std::string{kIdentityFile}, OpenMode::create_or_open));
-  const std::string text = std::string{kIdentityPrefix} + to_text(topic_id) + "\n";
-  STRANDLINE_TRYV(file->write_at(0, as_bytes(text)));
-  STRANDLINE_TRYV(file->sync());
-  STRANDLINE_TRYV(disk.sync_directory(directory));
-  return success();
-}
-
-// The topic id a directory belongs to; zero when it does not say (its creation was interrupted).
-Result<Uuid> read_identity(Disk& disk, const std::string& directory) {
-  const std::string path = directory + std::string{kIdentityFile};
-  STRANDLINE_TRY(const bool exists, disk.exists(path));
-  if (!exists) return Uuid{};
-  STRANDLINE_TRY(const auto file, disk.open(path, OpenMode::read));
-  std::byte buffer[128];
-  STRANDLINE_TRY(const std::size_t size, file->read_at(0, buffer));
-  std::string_view text = as_text(ByteView{buffer, size});
-  if (!text.starts_with(kIdentityPrefix)) return Uuid{};
-  text.remove_prefix(kIdentityPrefix.size());
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  const auto id = uuid_from_text(text);
-  return id ? id.value() : Uuid{};
-}
-
-// Held while a directory changes its name: a topic may be deleted on one shard while another of the
-// same name is made on the next.
-std::mutex renaming;
-
-// Takes the directory away if it belongs to `topic_id`. Returns whether it did.
-Result<bool> doom_directory(Disk& disk, const std::string& directory, const Uuid& topic_id) {
-  const std::string doomed = doomed_name(directory, topic_id);
-  {
-    const std::lock_guard lock{renaming};
-    STRANDLINE_TRY(const bool exists, disk.exists(directory));
-    if (!exists) return false;
-    STRANDLINE_TRY(const Uuid owner, read_identity(disk, directory));
-    if (owner != topic_id) return false;
-    STRANDLINE_TRYV(disk.rename(directory, doomed));
-  }
-  STRANDLINE_TRYV(disk.sync_directory(""));
-  STRANDLINE_TRYV(disk.remove_tree(doomed));
-  return true;
-}
-
-// Makes sure that `directory` is there and is this topic's.
-Result<void> claim_directory(Disk& disk, const std::string& directory, const Uuid& topic_id) {
-  STRANDLINE_TRY(const bool exists, disk.exists(directory));
-  if (exists) {
-    STRANDLINE_TRY(const Uuid owner, read_identity(disk, directory));
-    if (owner == topic_id) return success();
-    STRANDLINE_TRYV(doom_directory(disk, directory, owner));
-  }
-  STRANDLINE_TRYV(disk.create_directories(directory));
-  STRANDLINE_TRYV(write_identity(disk, directory, topic_id));
-  STRANDLINE_TRYV(disk.sync_directory(""));
-  return success();
-}
-
-}  // namespace
-
-std::string partition_directory(const std::string& topic, PartitionIndex partition) {
-  return topic + "-" + std::to_string(partition.value());
-}
 
 // One apply() on its way: what must be open before the image may be shown.
 struct PartitionManager::Opening {
@@ -129,7 +53,7 @@ void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
   shard_.disk_pool().submit([this, opening, topic, index, config] {
     const std::string directory = partition_directory(topic->name, index);
     Result<std::unique_ptr<PartitionLog>> log = make_error_code(Errc::log_offline);
-    const Result<void> claimed = claim_directory(disk_, directory, topic->id);
+    const Result<void> claimed = claim_partition_directory(disk_, directory, topic->id, reporter_);
     if (claimed) {
       log = PartitionLog::open(disk_, directory, log_config(*config, shard_.settings()),
                                recovery_point({topic->id, index}), wall_now(), reporter_);
@@ -184,9 +108,9 @@ void PartitionManager::remove_partition(std::shared_ptr<Partition> partition) {
   partition->abandon(make_error_code(Errc::unknown_topic_or_partition));
   shard_.disk_pool().submit([this, partition = std::move(partition)]() mutable {
     checkpoint_.remove(partition->key());
-    const Result<bool> removed =
-        doom_directory(disk_, partition_directory(partition->topic(), partition->key().partition),
-                       partition->key().topic_id);
+    const Result<bool> removed = remove_partition_directory(
+        disk_, partition_directory(partition->topic(), partition->key().partition),
+        partition->key().topic_id);
     if (!removed) {
       log_line(LogLevel::error, "partition", "cannot remove the directory of a deleted partition",
                {{"topic", partition->topic()},
@@ -199,13 +123,7 @@ void PartitionManager::remove_partition(std::shared_ptr<Partition> partition) {
 }
 
 Result<void> PartitionManager::remove_leftovers(Disk& disk) {
-  STRANDLINE_TRY(const std::vector<std::string> names, disk.list(""));
-  for (const std::string& name : names) {
-    if (name.ends_with(std::string{kDeleteSuffix} + "/")) {
-      STRANDLINE_TRYV(disk.remove_tree(name.substr(0, name.size() - 1)));
-    }
-  }
-  return success();
+  return remove_doomed_directories(disk);
 }
 
 }  // namespace strandline

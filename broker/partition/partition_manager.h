@@ -1,11 +1,6 @@
 // Makes the partitions of a shard follow the metadata image: opens logs of new ones, takes down
 // those that are gone, hands changed configs on.
 //
-// A partition's directory is `<topic>-<index>`; `partition.metadata` in it holds the topic's id, so
-// that a topic deleted and made anew under the same name never sees the old records. A directory
-// that is to go is first renamed to `<topic>-<index>.<topic id>-delete`: from then on nobody takes
-// it for the partition, and a start finishes what a crash interrupted.
-//
 // Thread   the shard; opening and removing run on the shard's disk threads
 #pragma once
 
@@ -24,8 +19,6 @@
 #include "storage/log/partition_log.h"
 
 namespace strandline {
-
-std::string partition_directory(const std::string& topic, PartitionIndex partition);
 
 class PartitionManager {
  public:

@@ -1,0 +1,142 @@
+#include "broker/partition/partition_directory.h"
+
+#include <mutex>
+#include <string_view>
+
+#include "broker/logging/log.h"
+#include "protocol/base/errc.h"
+
+namespace strandline {
+namespace {
+
+constexpr std::string_view kDeleteSuffix = "-delete";
+constexpr std::string_view kStraySuffix = "-stray";
+constexpr std::string_view kIdentityFile = "/partition.metadata";
+constexpr std::string_view kIdentityPrefix = "version: 0\ntopic_id: ";
+constexpr std::string_view kRecordsSuffix = ".log";
+
+// Held while a directory changes its name: a topic may be deleted on one shard while another of the
+// same name is made on the next.
+std::mutex renaming;
+
+std::string name_apart(const std::string& directory, const Uuid& owner, std::string_view suffix) {
+  const std::string index = directory.substr(directory.rfind('-') + 1);
+  return to_text(owner) + "." + index + std::string{suffix};
+}
+
+Result<void> write_identity(Disk& disk, const std::string& directory, const Uuid& topic_id) {
+  STRANDLINE_TRY(const auto file,
+                 disk.open(directory + std::string{kIdentityFile}, OpenMode::create_or_open));
+  const std::string text = std::string{kIdentityPrefix} + to_text(topic_id) + "\n";
+  STRANDLINE_TRYV(file->truncate(0));  // what an interrupted creation left
+  STRANDLINE_TRYV(file->write_at(0, as_bytes(text)));
+  STRANDLINE_TRYV(file->sync());
+  STRANDLINE_TRYV(disk.sync_directory(directory));
+  return success();
+}
+
+// The topic id a directory belongs to; zero when it does not say.
+Result<Uuid> read_identity(Disk& disk, const std::string& directory) {
+  const std::string path = directory + std::string{kIdentityFile};
+  STRANDLINE_TRY(const bool exists, disk.exists(path));
+  if (!exists) return Uuid{};
+  STRANDLINE_TRY(const auto file, disk.open(path, OpenMode::read));
+  std::byte buffer[128];
+  STRANDLINE_TRY(const std::size_t size, file->read_at(0, buffer));
+  std::string_view text = as_text(ByteView{buffer, size});
+  if (!text.starts_with(kIdentityPrefix)) return Uuid{};
+  text.remove_prefix(kIdentityPrefix.size());
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  const auto id = uuid_from_text(text);
+  return id ? id.value() : Uuid{};
+}
+
+Result<bool> holds_records(Disk& disk, const std::string& directory) {
+  STRANDLINE_TRY(const auto names, disk.list(directory));
+  for (const std::string& name : names) {
+    if (!name.ends_with(kRecordsSuffix)) continue;
+    STRANDLINE_TRY(const auto file, disk.open(directory + "/" + name, OpenMode::read));
+    STRANDLINE_TRY(const std::uint64_t size, file->size());
+    if (size > 0) return true;
+  }
+  return false;
+}
+
+// Gives the directory another name, if it belongs to `owner`. Returns whether it did.
+Result<bool> move_apart(Disk& disk, const std::string& directory, const Uuid& owner,
+                        const std::string& to) {
+  {
+    const std::lock_guard lock{renaming};
+    STRANDLINE_TRY(const bool exists, disk.exists(directory));
+    if (!exists) return false;
+    STRANDLINE_TRY(const Uuid found, read_identity(disk, directory));
+    if (found != owner || found.is_zero()) return false;
+    STRANDLINE_TRYV(disk.rename(directory, to));
+  }
+  STRANDLINE_TRYV(disk.sync_directory(""));
+  return true;
+}
+
+// Makes room for `topic_id` in a directory that is there and does not say it is that topic's.
+Result<void> take_over(Disk& disk, const std::string& directory, const Uuid& owner,
+                       DamageReporter& reporter) {
+  STRANDLINE_TRY(const bool has_records, holds_records(disk, directory));
+  if (owner.is_zero()) {
+    // Without records it is what an interrupted creation left, and as good as new.
+    if (!has_records) return success();
+    reporter.damaged({.file = directory + std::string{kIdentityFile},
+                      .expected = "the id of the topic these records belong to",
+                      .found = "none"});
+    return Errc::corrupt_file;
+  }
+  const std::string stray = name_apart(directory, owner, kStraySuffix);
+  STRANDLINE_TRY(const bool moved, move_apart(disk, directory, owner, stray));
+  if (moved) {
+    log_line(LogLevel::warn, "partition",
+             "a directory of another topic of this name was in the way; it is kept, remove it when "
+             "its records are not needed",
+             {{"directory", directory}, {"kept_as", stray}});
+  }
+  return success();
+}
+
+}  // namespace
+
+std::string partition_directory(const std::string& topic, PartitionIndex partition) {
+  return topic + "-" + std::to_string(partition.value());
+}
+
+Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
+                                       const Uuid& topic_id, DamageReporter& reporter) {
+  STRANDLINE_TRY(const bool exists, disk.exists(directory));
+  if (exists) {
+    STRANDLINE_TRY(const Uuid owner, read_identity(disk, directory));
+    if (owner == topic_id) return success();
+    STRANDLINE_TRYV(take_over(disk, directory, owner, reporter));
+  }
+  STRANDLINE_TRYV(disk.create_directories(directory));
+  STRANDLINE_TRYV(write_identity(disk, directory, topic_id));
+  STRANDLINE_TRYV(disk.sync_directory(""));
+  return success();
+}
+
+Result<bool> remove_partition_directory(Disk& disk, const std::string& directory,
+                                        const Uuid& topic_id) {
+  const std::string doomed = name_apart(directory, topic_id, kDeleteSuffix);
+  STRANDLINE_TRY(const bool moved, move_apart(disk, directory, topic_id, doomed));
+  if (!moved) return false;
+  STRANDLINE_TRYV(disk.remove_tree(doomed));
+  return true;
+}
+
+Result<void> remove_doomed_directories(Disk& disk) {
+  STRANDLINE_TRY(const std::vector<std::string> names, disk.list(""));
+  for (const std::string& name : names) {
+    if (name.ends_with(std::string{kDeleteSuffix} + "/")) {
+      STRANDLINE_TRYV(disk.remove_tree(name.substr(0, name.size() - 1)));
+    }
+  }
+  return success();
+}
+
+}  // namespace strandline

@@ -1,0 +1,42 @@
+// The directory of one partition: whose it is, and how it goes.
+//
+// A partition's directory is `<topic>-<index>`; `partition.metadata` in it holds the topic's id, so
+// that a topic deleted and made anew under the same name never sees the old records. A directory
+// that is to go is first renamed to `<topic id>.<index>-delete`: from then on nobody takes it for
+// the partition, and a start finishes what a crash interrupted. (The topic's name is left out: it
+// may be as long as a file name may.) One that belongs to another topic id and is in the way is
+// kept as `<that id>.<index>-stray` for people to decide on: the topic may have been deleted while
+// this directory could not be, or the records of its creation may have been lost.
+//
+// Thread   any; renames of one process are kept apart by a lock
+#pragma once
+
+#include <string>
+
+#include "protocol/base/ids.h"
+#include "protocol/base/result.h"
+#include "protocol/base/uuid.h"
+#include "storage/io/disk.h"
+#include "storage/log/log_types.h"
+
+namespace strandline {
+
+std::string partition_directory(const std::string& topic, PartitionIndex partition);
+
+// Makes sure that `directory` is there and is this topic's. Waits for the disk. Never removes
+// records, whoever they belong to.
+//
+// Errors   corrupt_file   it holds records and does not say whose: damage, which was reported
+//          any I/O code
+Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
+                                       const Uuid& topic_id, DamageReporter& reporter);
+
+// Removes the directory with all that is in it, if it belongs to `topic_id`; returns whether it
+// did. Waits for the disk.
+Result<bool> remove_partition_directory(Disk& disk, const std::string& directory,
+                                        const Uuid& topic_id);
+
+// Finishes the removals that a crash interrupted. Waits for the disk.
+Result<void> remove_doomed_directories(Disk& disk);
+
+}  // namespace strandline
