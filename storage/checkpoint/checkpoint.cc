@@ -11,7 +11,9 @@
 namespace strandline {
 namespace {
 
-constexpr std::array<std::string_view, 2> kSlotNames{"checkpoint-0", "checkpoint-1"};
+// No name here may end like a partition's directory, `-<number>`: a topic can be called
+// "checkpoint".
+constexpr std::array<std::string_view, 2> kSlotNames{"checkpoint.0", "checkpoint.1"};
 
 struct LoadedSlot {
   bool present = false;

@@ -1,7 +1,7 @@
 // The checkpoint of a data directory: per partition what is known to be safe on this disk, so that
 // a restart scans only beyond it. Format: docs/formats/checkpoint.md
 //
-// Two slots, the files `checkpoint-0` and `checkpoint-1`. A slot is an image of all partitions
+// Two slots, the files `checkpoint.0` and `checkpoint.1`. A slot is an image of all partitions
 // followed by a journal of changes: a round writes what changed since the last one, in one sync,
 // and once the journal outgrows the image the next round writes a new image into the other slot. A
 // crash may leave a torn end of the journal (ignored) or an unfinished image (the other slot

@@ -122,15 +122,15 @@ TEST_CASE("Checkpoint: a damaged newest slot is reported and the other one is us
   t.checkpoint->put(key_of(0), state_of(20));
   REQUIRE(t.checkpoint->write().has_value());  // slot 1
   for (const std::uint64_t position : {3, 12, 17, 35, 60}) {
-    REQUIRE(t.disk.flip_bit("checkpoint-1", position, 2, true));
+    REQUIRE(t.disk.flip_bit("checkpoint.1", position, 2, true));
     t.open();
     CHECK(t.report.source == Source::older);
     REQUIRE(t.report.complaints.size() == 1);
-    CHECK(t.report.complaints[0].find("checkpoint-1") != std::string::npos);
+    CHECK(t.report.complaints[0].find("checkpoint.1") != std::string::npos);
     CHECK(t.flushed_end(0) == 10);
-    REQUIRE(t.disk.flip_bit("checkpoint-1", position, 2, true));
+    REQUIRE(t.disk.flip_bit("checkpoint.1", position, 2, true));
   }
-  REQUIRE(t.disk.flip_bit("checkpoint-1", 3, 2, true));
+  REQUIRE(t.disk.flip_bit("checkpoint.1", 3, 2, true));
   t.open();
   t.checkpoint->put(key_of(0), state_of(30));
   REQUIRE(t.checkpoint->write().has_value());  // over the damaged one
@@ -146,8 +146,8 @@ TEST_CASE("Checkpoint: with both slots damaged there is none, and that is said",
     t.checkpoint->put(key_of(0), state_of(end));
     REQUIRE(t.checkpoint->write().has_value());
   }
-  REQUIRE(t.disk.flip_bit("checkpoint-0", 40, 0, true));
-  REQUIRE(t.disk.flip_bit("checkpoint-1", 40, 0, true));
+  REQUIRE(t.disk.flip_bit("checkpoint.0", 40, 0, true));
+  REQUIRE(t.disk.flip_bit("checkpoint.1", 40, 0, true));
   t.open();
   CHECK(t.report.source == Source::none);
   CHECK(t.report.complaints.size() == 3);
@@ -164,7 +164,7 @@ TEST_CASE("Checkpoint: damage in the journal ends it there and is reported", "[c
     t.checkpoint->put(key_of(0), state_of(end));
     REQUIRE(t.checkpoint->write().has_value());
   }
-  REQUIRE(t.disk.flip_bit("checkpoint-0", image_end + 20, 0, true));
+  REQUIRE(t.disk.flip_bit("checkpoint.0", image_end + 20, 0, true));
   t.open();
   CHECK(t.flushed_end(0) == 10);
   REQUIRE(t.report.complaints.size() == 1);
@@ -177,7 +177,7 @@ TEST_CASE("Checkpoint: a slot of a newer version is refused rather than overwrit
   auto header = encode_slot_header(1, 0);
   store_be<std::uint16_t>(&header[4], 2);
   store_be<std::uint64_t>(&header[24], xxh3(ByteView{header}.first(24)));
-  auto file = t.disk.open("checkpoint-0", OpenMode::create_new).value();
+  auto file = t.disk.open("checkpoint.0", OpenMode::create_new).value();
   REQUIRE(file->write_at(0, header).has_value());
   CHECK(Checkpoint::open(t.disk, t.report).error() == Errc::unsupported_format);
 }
