@@ -72,6 +72,10 @@ class TopicCreation {
  private:
   Outcome check_name(const std::string& name) const {
     if (auto outcome = check_topic_name(name); !outcome.ok()) return outcome;
+    if (name == kClusterMetadataTopic) {
+      return refused(Errc::invalid_topic_exception,
+                     "Topic '" + name + "' is the cluster's own and not to be created");
+    }
     if (image_.topics.find(name) != nullptr) {
       return refused(Errc::topic_already_exists, "Topic '" + name + "' already exists");
     }

@@ -84,7 +84,7 @@ std::string folded_topic_name(std::string_view name) {
 
 bool is_internal_topic(std::string_view name) {
   return name == "__consumer_offsets" || name == "__transaction_state" ||
-         name == "__cluster_metadata";
+         name == kClusterMetadataTopic;
 }
 
 MetadataState::MetadataState(const Uuid& cluster_id) { image_.cluster_id = cluster_id; }

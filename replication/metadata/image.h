@@ -93,6 +93,9 @@ struct MetadataImage {
 // The form of a topic name in which '.' and '_' are the same.
 std::string folded_topic_name(std::string_view name);
 
+// The metadata log lies in the data directory under this name, so that no topic may have it.
+inline constexpr std::string_view kClusterMetadataTopic = "__cluster_metadata";
+
 // Topics that belong to the broker itself and cannot be written by clients.
 bool is_internal_topic(std::string_view name);
 

@@ -61,6 +61,8 @@ TEST_CASE("Controller: impossible topics are refused with Kafka's codes", "[cont
   CHECK(code({.name = ".."}) == Errc::invalid_topic_exception);
   CHECK(code({.name = "a b"}) == Errc::invalid_topic_exception);
   CHECK(code({.name = "a/b"}) == Errc::invalid_topic_exception);
+  CHECK(code({.name = "__cluster_metadata"}) == Errc::invalid_topic_exception);
+  CHECK(code({.name = "__consumer_offsets"}) == Errc::ok);
   CHECK(code({.name = std::string(250, 'x')}) == Errc::invalid_topic_exception);
   CHECK(code({.name = std::string(249, 'x')}) == Errc::ok);
   CHECK(code({.name = "a", .num_partitions = 0}) == Errc::invalid_partitions);
