@@ -1,0 +1,109 @@
+"""The daemon under test: started, killed and started again on one data directory and one port."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+START_SECONDS_MAX = 20
+
+
+class StartFailed(RuntimeError):
+    pass
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Broker:
+    """`prefix` is a command that runs the daemon, such as strace with its arguments."""
+
+    def __init__(self, path, data, settings=(), work=None):
+        self.path = os.path.abspath(path)
+        self.data = data
+        self.work = work or tempfile.mkdtemp(prefix="crash-broker-")
+        self.log_path = os.path.join(self.work, "broker.out")
+        self.port = free_port()
+        self.http = free_port()
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self.settings = list(settings)
+        self.process = None
+        self.starts = 0
+
+    def command(self):
+        command = [self.path, "--data", self.data, "--listen", self.bootstrap]
+        for setting in [f"http.listen=127.0.0.1:{self.http}", *self.settings]:
+            command += ["--set", setting]
+        return command
+
+    def start(self, prefix=(), wait=True):
+        """Returns the seconds until it answered."""
+        began = time.monotonic()
+        with open(self.log_path, "ab") as log:
+            log.write(b"--- start %d\n" % self.starts)
+            log.flush()
+            self.process = subprocess.Popen(
+                [*prefix, *self.command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                cwd=self.work, start_new_session=True,
+            )
+        self.starts += 1
+        if not wait:
+            return 0.0
+        while time.monotonic() - began < START_SECONDS_MAX:
+            if self.process.poll() is not None:
+                raise StartFailed(f"exit status {self.process.returncode}\n{self.log_tail()}")
+            if self.answers():
+                return time.monotonic() - began
+            time.sleep(0.005)
+        raise StartFailed(f"no answer after {START_SECONDS_MAX} s\n{self.log_tail()}")
+
+    def answers(self):
+        """A request of the oldest ApiVersions is answered."""
+        frame = b"\x00\x12\x00\x00\x00\x00\x00\x01\x00\x05crash"
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as wire:
+                wire.sendall(len(frame).to_bytes(4, "big") + frame)
+                return len(wire.recv(4)) == 4
+        except OSError:
+            return False
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """SIGKILL to the daemon and whatever runs it, by the group it was started in."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return self.process.wait()
+
+    def stop(self, seconds=20):
+        """Asks it to end; its exit status, or None when it had to be killed."""
+        if self.alive():
+            self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def wait_end(self, seconds):
+        """Its exit status, or None while it still runs."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def log_tail(self, lines=25):
+        with open(self.log_path, errors="replace") as log:
+            return "".join(log.readlines()[-lines:])
+
+    def log_since_start(self):
+        with open(self.log_path, errors="replace") as log:
+            return log.read().rsplit("--- start", 1)[-1]

@@ -1,0 +1,81 @@
+"""A disk that can lose its power: an ext4 image in a tmpfs of its own, and the file system's own
+shutdown call, after which nothing more reaches the image. Needs root, loop devices and xfs_io.
+
+The broker must be dead before a loss is completed, or the unmount fails.
+"""
+
+import ctypes
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+
+_libc = ctypes.CDLL(None, use_errno=True)
+PAGE = 4096
+
+
+def _run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+class Disk:
+    def __init__(self, mebibytes=256):
+        self.home = tempfile.mkdtemp(prefix="crash-disk-")
+        self.tmpfs = os.path.join(self.home, "t")
+        self.image = os.path.join(self.tmpfs, "d.img")
+        self.mount = os.path.join(self.home, "m")
+        self.data = os.path.join(self.mount, "data")
+        os.mkdir(self.tmpfs)
+        os.mkdir(self.mount)
+        self._mebibytes = mebibytes
+
+    def __enter__(self):
+        _run("mount", "-t", "tmpfs", "-o", f"size={self._mebibytes + 8}m", "tmpfs", self.tmpfs)
+        with open(self.image, "wb") as image:
+            image.truncate(self._mebibytes << 20)
+        _run("mkfs.ext4", "-q", "-F", "-m0", "-b", str(PAGE), self.image)
+        self._attach()
+        return self
+
+    def __exit__(self, *_):
+        for path in (self.mount, self.tmpfs):
+            subprocess.run(["umount", path], capture_output=True, check=False)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _attach(self):
+        _run("mount", "-o", "loop,errors=remount-ro", self.image, self.mount)
+
+    def power_off(self, keep_journal=False):
+        """From here every call fails with EIO; what was not synced is lost. With `keep_journal`
+        names made without a directory sync stay, with empty files behind them."""
+        _run("xfs_io", "-x", "-c", "shutdown -f" if keep_journal else "shutdown", self.mount)
+
+    def power_on(self):
+        _run("umount", self.mount)
+        self._attach()
+
+    def write_some_pages(self, path, seed):
+        """Writes a few random runs of a file's unsynced pages to the device, and nothing else of
+        it: the power_off(keep_journal=True) that follows leaves a torn tail with holes."""
+        prng = random.Random(seed)
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            pages = (os.fstat(descriptor).st_size + PAGE - 1) // PAGE
+            for _ in range(prng.randint(1, 4)):
+                first = prng.randint(max(0, pages - 64), max(0, pages - 1))
+                length = prng.randint(1, 8) * PAGE
+                _libc.sync_file_range(descriptor, ctypes.c_int64(first * PAGE),
+                                      ctypes.c_int64(length), 7)
+        finally:
+            os.close(descriptor)
+
+
+def files_below(root, suffix):
+    found = []
+    for directory, _, names in os.walk(root):
+        found += [os.path.join(directory, name) for name in names if name.endswith(suffix)]
+    return sorted(found)

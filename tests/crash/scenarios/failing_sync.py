@@ -1,0 +1,79 @@
+"""fdatasync fails under load: from that moment nothing may be acknowledged, the broker leaves with
+its own exit status, and after a power loss everything acknowledged before is there."""
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness import checker, load
+from harness.broker import Broker
+from harness.disk import Disk
+from harness.history import History
+from scenarios.power import SETTINGS, TOPIC_CONFIG
+
+EXIT_DISK_FAILED = 74
+
+
+def _fail_syncs(broker, from_then_on):
+    """Every fdatasync and fsync of the broker gives EIO without reaching the disk."""
+    when = "1+" if from_then_on else "1"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", os.path.join(broker.work, "strace.out"),
+         "-e", "trace=fdatasync,fsync", "-e", f"inject=fdatasync,fsync:error=EIO:when={when}",
+         "-p", str(broker.process.pid)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    return tracer
+
+
+def _one(tally, options, disk, broker, history, producers, prng, from_then_on):
+    title = "every sync fails" if from_then_on else "one sync fails and the next would succeed"
+    if not producers.wait_for_acks(200, 30):
+        tally.check(f"failing sync: acknowledgements come before ({title})", False,
+                    broker.log_tail())
+        return False
+    time.sleep(prng.random() * 0.05)
+    tracer = _fail_syncs(broker, from_then_on)
+    status = broker.wait_end(20)
+    broker.kill()
+    tracer.wait()
+    good = tally.check(
+        f"failing sync: the broker leaves with status {EXIT_DISK_FAILED} ({title})",
+        status == EXIT_DISK_FAILED, f"status {status}\n{broker.log_tail()}")
+    # What was never synced goes now: an acknowledgement that relied on it shows as a loss.
+    disk.power_off()
+    disk.power_on()
+    broker.start()
+    return good
+
+
+def run(tally, options):
+    home = tempfile.mkdtemp(prefix="crash-sync-")
+    prng = random.Random(options.seed + 2)
+    history = History()
+    with Disk() as disk:
+        broker = Broker(options.broker, disk.data, SETTINGS, work=home)
+        try:
+            broker.start()
+            load.create_topic(broker.bootstrap, TOPIC_CONFIG)
+            producers = load.Load(broker.bootstrap, history)
+            producers.start()
+            good = False
+            try:
+                for i in range(12 if options.long else 4):
+                    good = _one(tally, options, disk, broker, history, producers, prng, i % 2 == 0)
+                    if not good:
+                        break
+            finally:
+                producers.finish(60 if good else 2)
+            load.read_everything(broker.bootstrap, history)
+            found = checker.check(history)
+            tally.check("failing sync: nothing acknowledged is missing, doubled or changed",
+                        not found, "\n".join(f"{name} {what}" for name, what in found))
+        finally:
+            broker.kill()
+    if not options.keep:
+        shutil.rmtree(home, ignore_errors=True)
