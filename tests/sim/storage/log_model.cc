@@ -1,6 +1,8 @@
 #include "tests/sim/storage/log_model.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "protocol/base/errc.h"
 
@@ -108,6 +110,17 @@ void LogModel::check_read(Offset from, ByteView bytes) const {
       throw Violation{"a read returned other bytes than were appended at " + text(base)};
     }
     next = batch.header.next_offset();
+  }
+}
+
+void LogModel::check_unique() const {
+  std::set<std::tuple<ProducerId, ProducerEpoch, Sequence>> seen;
+  for (const ModelBatch& batch : batches_) {
+    const BatchHeader& header = batch.header;
+    if (!header.has_producer()) continue;
+    if (!seen.emplace(header.producer_id, header.producer_epoch, header.base_sequence).second) {
+      throw Violation{"a producer's batch is there twice, again at " + text(header.base_offset)};
+    }
   }
 }
 

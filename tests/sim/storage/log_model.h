@@ -51,6 +51,9 @@ class LogModel {
   // Throws   Violation when `bytes` are not whole batches as appended, going on from `from`
   void check_read(Offset from, ByteView bytes) const;
 
+  // Throws   Violation when a producer's batch is there twice
+  void check_unique() const;
+
   // The batch that begins at or covers `offset`.
   const ModelBatch* find(Offset offset) const;
   // Where batches begin, from `start` on, and the end.

@@ -268,7 +268,9 @@ bool LogWorld::send(Producer& producer, Sent& sent, bool must_be_duplicate) {
   if (checked.has_error()) {
     throw Violation{"a batch that is in order was refused: " + checked.error().message()};
   }
-  if (checked.value().duplicate) {
+  // A broker that lost the producers' state would append whatever is sent again.
+  const bool forgotten = restarted_ && options_.plant == Plant::forget_producers;
+  if (checked.value().duplicate && !forgotten) {
     ++stats_.duplicates;
     const ModelBatch* original = model_.find(checked.value().base_offset);
     if (original == nullptr || original->header.producer_id != producer.id ||
@@ -332,23 +334,14 @@ void LogWorld::append_gap(int which) {
 void LogWorld::append_plain() { append_bytes(make_batch(nullptr)); }
 
 void LogWorld::retry_unacknowledged() {
+  restarted_ = true;
   for (Producer& producer : producers_) {
-    if (options_.plant == Plant::forget_producers) continue;
     for (Sent& sent : producer.unacknowledged) {
-      if (log_->is_offline() || !send(producer, sent, false)) return;
+      if (log_->is_offline() || !send(producer, sent, false)) break;
     }
   }
-  if (options_.plant == Plant::forget_producers && !producers_.empty()) {
-    // As a broker would that had lost the state: whatever is sent again is appended again.
-    for (Sent& sent : producers_[0].unacknowledged) {
-      const BatchHeader header = parse_batch(sent.bytes).value();
-      const auto checked = log_->check_producer(header);
-      const bool known = checked.has_value() && checked.value().duplicate;
-      if (known && append_bytes(sent.bytes).has_value()) {
-        throw Violation{"a batch sent again was appended again"};
-      }
-    }
-  }
+  restarted_ = false;
+  model_.check_unique();
 }
 
 // --- syncing

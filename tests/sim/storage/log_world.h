@@ -147,6 +147,7 @@ class LogWorld final : public DamageReporter {
   bool lossless_ = true;  // the last crash took nothing from the disk, and no fault did
   bool truncated_since_sync_ = false;
   bool recovering_ = false;
+  bool restarted_ = false;  // producers are sending again what had no answer
   std::vector<std::string> damage_;
   WorldStats stats_;
 };
