@@ -68,6 +68,10 @@ TEST_CASE("TOML: what is no settings file is refused in one line each", "[config
     const auto found = problems(text);
     return found.empty() ? std::string{"fine"} : found.front();
   };
+  for (const auto* odd :
+       {"[!]\n", "[=]", "[.a]", "[\x03", "[[ ", "[", "= 1", "\xff = 1", "a\x01 = 1"}) {
+    CHECK(first(odd).starts_with("s.toml:1: not TOML: "));
+  }
   CHECK(first("shards = \n").starts_with("s.toml:1: not TOML: "));
   CHECK(first("shards = 1\nshards = 2\n").starts_with("s.toml:2: not TOML: "));
   CHECK(first("node.id = 1\n\"node.id\" = 2\n").ends_with("node.id is set twice"));
@@ -79,6 +83,18 @@ TEST_CASE("TOML: what is no settings file is refused in one line each", "[config
   std::string nested = "data = ";
   for (int i = 0; i < 40; ++i) nested += "[";
   CHECK(first(nested).starts_with("s.toml:1: not TOML: "));
+}
+
+TEST_CASE("TOML: letters beyond ASCII are fine in texts and comments, and an error elsewhere",
+          "[config]") {
+  const auto applied = apply("data = \"/srv/\u00e4\u0214\"  # \u00e4\u0214\n");
+  CHECK(applied.problems.empty());
+  CHECK(applied.settings.data == "/srv/\u00e4\u0214");
+  for (const auto* odd : {"\u0214 = 1\n", "data = \u00e4\n", "node.id = 1\u0214\n", "[\u00e4]\n"}) {
+    const auto found = problems(odd);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].starts_with("s.toml:1: not TOML: "));
+  }
 }
 
 TEST_CASE("TOML: a flood of problems is cut off", "[config]") {
