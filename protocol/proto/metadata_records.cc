@@ -12,6 +12,7 @@ namespace strandline {
 namespace {
 
 constexpr char kRecordVersion = 1;
+constexpr std::size_t kRecordBytesMax = 16UL * 1024 * 1024;  // far beyond what one record can need
 constexpr std::size_t kPrefixBytes = 1 + sizeof(std::uint64_t);
 
 // --- plain to Protobuf ---
@@ -216,7 +217,7 @@ std::string encode_metadata_record(const MetadataRecord& record) {
 Result<MetadataRecord> decode_metadata_record(ByteView bytes) {
   if (bytes.empty()) return Errc::corrupt_file;
   if (bytes[0] != std::byte{kRecordVersion}) return Errc::unsupported_format;
-  if (bytes.size() < kPrefixBytes) return Errc::corrupt_file;
+  if (bytes.size() < kPrefixBytes || bytes.size() > kRecordBytesMax) return Errc::corrupt_file;
   const auto body = bytes.subspan(kPrefixBytes);
   if (load_be<std::uint64_t>(bytes.data() + 1) != xxh3(body)) return Errc::corrupt_file;
   pb::MetadataRecord message;

@@ -144,6 +144,8 @@ ConfigCheck check_config_value(const ConfigDef& def, std::string_view raw) {
     return refused(def, value,
                    "must not be longer than " + std::to_string(kConfigValueBytesMax) + " bytes");
   }
+  const bool is_printable = std::ranges::all_of(value, [](char c) { return c >= ' ' && c <= '~'; });
+  if (!is_printable) return refused(def, "", "must be printable ASCII");
   switch (def.type) {
     case ConfigType::boolean: {
       auto word = lowered(value);

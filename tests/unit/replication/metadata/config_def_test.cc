@@ -50,6 +50,13 @@ TEST_CASE("ConfigDef: what is shown of a long value is bounded, and too long one
   CHECK(check.error->size() < 400);
 }
 
+TEST_CASE("ConfigDef: a value that could not be stored and shown as text is refused", "[config]") {
+  const ConfigDef list{.name = "l", .type = ConfigType::list};
+  for (const auto* odd : {"a\nb", "\xff", "\xc3\xa4", "a\x01"})
+    CHECK(check_config_value(list, odd).error);
+  CHECK(!check_config_value(list, "0:1,*").error);
+}
+
 TEST_CASE("nearest_name: a slip of the hand is found, a stranger is not", "[config]") {
   const std::vector<std::string_view> known{"retention.ms", "retention.bytes", "segment.ms"};
   CHECK(nearest_name("retenton.ms", known) == "retention.ms");
