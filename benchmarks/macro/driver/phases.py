@@ -85,6 +85,9 @@ class Campaign:
                 self._paced(broker, label, configs, number)
             self._small_fetches(broker, name, number)
             self._java(broker, variants, name, number)
+        except Exception:
+            self._say(f"{name} alive: {broker.alive()}; its last words:\n{broker.log_tail()}")
+            raise
         finally:
             broker.stop()
             broker.clean()

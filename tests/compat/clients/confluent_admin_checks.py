@@ -150,8 +150,8 @@ def _describe_broker():
     for key in (
         "auto.create.topics.enable",
         "num.partitions",
-        "log.retention.ms",
-        "message.max.bytes",
+        "default.replication.factor",
+        "socket.request.max.bytes",
     ):
         holds(key in found, f"{key} is missing among {sorted(found)}")
     code = error_of(admin.describe_configs([ConfigResource("topic", topic("nobody"))]))

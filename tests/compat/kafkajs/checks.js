@@ -161,7 +161,7 @@ check('producing with gzip: taken, counted record by record', async () => {
 
 check('an idempotent producer: every record once', async () => {
   const name = await make('idempotent', 2);
-  await withProducer({idempotent: true, maxInFlightRequests: 1}, async (producer) => {
+  await withProducer({idempotent: true, maxInFlightRequests: 1, retry: {retries: 3}}, async (producer) => {
     for (let batch = 0; batch < 20; ++batch) {
       await producer.send(
           {topic: name, messages: [0, 1].map((partition) => ({partition, value: `${batch}`}))});
