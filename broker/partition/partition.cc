@@ -87,7 +87,7 @@ void Partition::plan_sync() {
 }
 
 void Partition::start_sync() {
-  if (sync_running_ || log_->is_offline()) return;
+  if (sync_running_ || abandoned_ || log_->is_offline()) return;
   std::optional<SyncJob> job = log_->begin_sync();
   if (!job) return;
   sync_running_ = true;
@@ -117,6 +117,8 @@ void Partition::after_sync(const SyncJob& job, const Result<void>& result, Insta
   }
   metrics.unsynced_bytes.add(-static_cast<std::int64_t>(job.bytes));
   log_->finish_sync(job, result);
+  // A deleted topic's directory goes while it is being synced; there is nothing left to promise.
+  if (abandoned_) return;
   if (!result) {
     metrics.sync_failures.add();
     return fail_sync(result.error());
@@ -172,6 +174,7 @@ void Partition::wake_watches() {
 }
 
 void Partition::abandon(const ErrorCode& error) {
+  abandoned_ = true;
   std::deque<AckWaiter> waiters = std::exchange(ack_waiters_, {});
   shard_.metrics().delayed_produces.add(-static_cast<std::int64_t>(waiters.size()));
   for (AckWaiter& waiter : waiters) waiter.done(error);

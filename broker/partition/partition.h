@@ -123,7 +123,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   void apply_retention(Timestamp now);
 
-  // Ends all waits with `error`; the partition is about to go away.
+  // Ends all waits with `error`; the partition is about to go away, and its files with it. A sync
+  // that is running may fail for that, which then is nobody's loss.
   void abandon(const ErrorCode& error);
 
  private:
@@ -150,6 +151,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::deque<AckWaiter> ack_waiters_;  // in order of `end`
   std::vector<FetchWatch> watches_;
   bool sync_planned_ = false;
+  bool abandoned_ = false;
   bool sync_running_ = false;
   std::uint64_t appends_unsynced_ = 0;
 };

@@ -85,6 +85,17 @@ def _delete():
     consumer.close()
 
 
+@check("delete_topics: a topic may go while its records are on their way to the disk")
+def _delete_under_load():
+    payload = b"x" * 1000
+    for n in range(8):
+        name = make(f"delete-under-load-{n}", 2)
+        write(name, [(None, payload, 0, at % 2) for at in range(10000)], **{"acks": "1"})
+        same(error_of(admin.delete_topics([name], operation_timeout=WAIT)), 0, "deleting")
+    name = make("after-deletions")
+    same([m.offset() for m in write(name, [(None, b"fine", 0, 0)])], [0], "offsets")
+
+
 @check("create_partitions: grows and the new ones can be used, never shrinks")
 def _partitions():
     name = make("grow", 1)
