@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "broker/handlers/api_versions.h"
@@ -91,19 +90,4 @@ TEST_CASE("ApiVersions: lists the APIs, unless the client's name is none", "[han
   CHECK(bad.error_code == Errc::invalid_request);
   CHECK(bad.apis.empty());
   CHECK(answer_api_versions({}, 0).error_code == Errc::ok);
-}
-
-TEST_CASE("ApiVersions: librdkafka sees FindCoordinator, or it would not compress with lz4",
-          "[handlers]") {
-  const auto sees = [](std::string_view name, std::string_view version) {
-    const auto answer =
-        answer_api_versions({.client_software_name = name, .client_software_version = version}, 3);
-    CHECK(std::is_sorted(answer.apis.begin(), answer.apis.end(),
-                         [](const auto& a, const auto& b) { return a.api_key < b.api_key; }));
-    return std::any_of(answer.apis.begin(), answer.apis.end(),
-                       [](const auto& api) { return api.api_key == 10; });
-  };
-  CHECK(sees("librdkafka", "2.0.2"));
-  CHECK(sees("confluent-kafka-python", "1.7.0-rdkafka-2.0.2"));
-  CHECK_FALSE(sees("apache-kafka-java", "4.3.0"));
 }
