@@ -150,7 +150,7 @@ class Campaign:
         case = Case(1000, 1, "1")
 
         def body(topic):
-            options = {"record_bytes": 1000, "batch_bytes": SMALL_BATCH_BYTES, "acks": "1"}
+            options = {"record_bytes": 1000, "batch_bytes": SMALL_BATCH_BYTES, "acks": "all"}
             self._meter.load(broker, "produce", topic=topic, bytes=size, **options)
             told = self._meter.fetch(broker, topic, case, SMALL_FETCH_BYTES, SMALL_BATCH_BYTES)
             self._keep("fetch-small", "8 KiB batches, 12 KiB fetches", label, number, told)
