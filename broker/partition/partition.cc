@@ -39,7 +39,9 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
   const std::size_t segments_before = log_->segment_count();
   const std::uint64_t dropped_before = log_->producers_dropped();
   const Instant began = steady_now();
-  const Timestamp append_time = wall_now();
+  // With LogAppendTime the records carry it already, and the producer is told the same.
+  const Timestamp append_time =
+      header.timestamp_type() == TimestampType::log_append_time ? header.max_timestamp : wall_now();
   STRANDLINE_TRY(const AppendInfo info,
                  log_->append_as_leader(batch, header, leader_epoch_, append_time));
   ShardMetrics& metrics = shard_.metrics();
