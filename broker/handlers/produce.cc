@@ -16,6 +16,8 @@ namespace strandline {
 namespace {
 
 constexpr std::int16_t kAcksAll = -1;
+// Kept by a shard for decompressing the next batch; more was one client's exception.
+constexpr std::size_t kDecompressorBytesKept = std::size_t{4} << 20;
 
 struct ProduceItem {
   std::size_t topic = 0;      // place in the request
@@ -40,6 +42,7 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
 
   void start() {
     check_all();
+    home().decompressor().trim(kDecompressorBytesKept);
     if (request_.acks == kAcksAll && request_.timeout_ms > 0) arm_timeout();
     scatter([](const ProduceItem& item) { return item.error == Errc::ok; });
   }
@@ -168,6 +171,12 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
                          home().decompressor(), home().compressor(), item.recompressed);
     if (!done) {
       item.error = wire::wire_error(done.error());
+      return;
+    }
+    // Else a megabyte of zstd could become many times that in the log and in every fetch.
+    if (item.recompressed.size() > static_cast<std::size_t>(config.max_message_bytes)) {
+      item.error = Errc::message_too_large;
+      item.message = "batch is larger than max.message.bytes under the topic's compression.type";
       return;
     }
     item.batch = item.recompressed;
