@@ -1,50 +1,77 @@
-// Steps from batch header to batch header through a segment file, reading ahead in blocks.
+// Walks the batches of a segment one after the other: only their headers, or with checksums.
+// Recovery, the check before serving, look-ups and digests' rebuilds all read through this.
 //
 // Thread   one owner
+// Owns     one buffer: 4 KiB for headers, 256 KiB with checksums
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <optional>
+#include <string>
 
 #include "protocol/record/batch.h"
 #include "storage/io/disk.h"
-#include "storage/log/segment.h"
+#include "storage/log/log_types.h"
 
 namespace strandline {
 
 class BatchWalk {
  public:
-  // position   where a batch begins; end: no batch goes beyond it
-  BatchWalk(std::shared_ptr<File> file, std::uint64_t position, std::uint64_t end, ReadMode mode)
-      : file_(std::move(file)), position_(position), end_(end), mode_(mode) {}
+  struct Range {
+    std::uint64_t position = 0;  // a batch begins here
+    std::uint64_t end = 0;       // nothing at or beyond it is looked at
+    Offset offset = kNoOffset;   // the base offset expected there; kNoOffset: any
+    Offset offset_min{0};        // no batch may begin below it
+  };
 
-  // Reads the header at position(); false at the end.
+  BatchWalk(std::shared_ptr<File> file, const Range& range, ReadMode mode);
+
+  // From the next batch on, checksums are computed.
+  void check_checksums() { checks_ = true; }
+
+  // Goes to the next batch; false at the end of the range.
   //
-  // Errors   would_block     in nowait mode
-  //          corrupt_batch   no header of a batch that fits before the end
-  Result<bool> read(BatchHeader& header);
+  // Errors   corrupt_batch   damage() says where and what: a size that does not fit, offsets or
+  //                          epochs that do not join up, a wrong checksum
+  //          would_block, any I/O code
+  Result<bool> next();
 
-  // Goes on behind the batch that read() gave.
-  void advance(const BatchHeader& header) { position_ += header.size_bytes(); }
+  // The whole batch of the last next(); good until the next call.
+  //
+  // Errors   corrupt_batch   the file ends before it; would_block, any I/O code
+  Result<ByteView> batch();
 
-  std::uint64_t position() const { return position_; }
-
-  // The whole batch that read() gave; good until the next call.
-  Result<ByteView> batch(const BatchHeader& header);
+  const BatchHeader& header() const { return header_; }
+  std::uint64_t position() const { return position_; }           // of that batch
+  std::uint64_t end_position() const { return next_position_; }  // after that batch
+  // The offset expected after the last good batch (kNoOffset before the first, if any would do).
+  Offset next_offset() const { return next_offset_; }
+  const Damage& damage() const { return damage_; }
 
  private:
-  static constexpr std::size_t kBlockBytes = 4096;
-
-  Result<ByteView> bytes(std::size_t count, std::size_t read_ahead);
+  Result<void> fill(std::uint64_t position, std::size_t bytes_min);
+  Result<bool> checksum_matches(std::uint64_t position, const BatchHeader& header);
+  Result<void> join_up(const BatchHeader& header);
+  ErrorCode damaged(std::string expected, std::string found);
+  std::size_t window_bytes() const;
 
   std::shared_ptr<File> file_;
+  const std::uint64_t end_;
+  const Offset offset_min_;
+  const ReadMode mode_;
+  bool checks_ = false;
+  BatchHeader header_;
   std::uint64_t position_;
-  std::uint64_t end_;
-  ReadMode mode_;
-  std::vector<std::byte> block_;
-  std::uint64_t block_position_ = 0;
-  std::size_t block_filled_ = 0;
+  std::uint64_t next_position_;
+  Offset next_offset_;
+  LeaderEpoch epoch_ = kNoLeaderEpoch;
+  std::size_t last_size_ = 0;
+  std::unique_ptr<std::byte[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::uint64_t buffer_at_ = 0;
+  std::size_t buffered_ = 0;
+  Damage damage_;
 };
 
 }  // namespace strandline

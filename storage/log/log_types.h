@@ -84,6 +84,11 @@ struct ReadResult {
   Offset next_offset = kNoOffset;  // behind the last batch
 };
 
+enum class ReadMode : std::uint8_t {
+  nowait,    // would_block rather than wait for the disk
+  blocking,  // waits, and checks what is read for the first time
+};
+
 // A record found by its time. All -1: there is none.
 struct TimestampOffset {
   Timestamp timestamp = kNoTimestamp;

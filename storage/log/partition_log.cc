@@ -4,7 +4,7 @@
 
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
-#include "storage/producer/snapshot.h"
+#include "storage/log/recovery.h"
 
 namespace strandline {
 namespace {
@@ -59,6 +59,16 @@ Result<void> PartitionLog::go_offline(const ErrorCode& error) {
   return error;
 }
 
+Result<std::unique_ptr<PartitionLog>> PartitionLog::open(Disk& disk, std::string directory,
+                                                         const LogConfig& config,
+                                                         const RecoveryPoint& point, Timestamp now,
+                                                         DamageReporter& reporter) {
+  std::unique_ptr<PartitionLog> log{new PartitionLog{disk, std::move(directory), config, reporter}};
+  STRANDLINE_TRYV(LogRecovery{*log, point, now}.run());
+  log->assert_invariants();
+  return log;
+}
+
 // --- appending
 
 Result<AppendInfo> PartitionLog::append_as_leader(MutableByteView batch, BatchHeader header,
@@ -72,7 +82,7 @@ Result<AppendInfo> PartitionLog::append_as_leader(MutableByteView batch, BatchHe
 
 Result<AppendInfo> PartitionLog::append_as_follower(ByteView batch, const BatchHeader& header,
                                                     Timestamp append_time) {
-  if (header.base_offset < log_end_) return Errc::offset_out_of_range;
+  if (header.base_offset != log_end_) return Errc::offset_out_of_range;
   if (header.leader_epoch < epochs_.latest()) return Errc::fenced_leader_epoch;
   return append(batch, header, append_time);
 }
@@ -90,7 +100,7 @@ Result<AppendInfo> PartitionLog::append(ByteView batch, const BatchHeader& heade
   if (!written) {
     // A part of the batch may be in the file. Cut off, the next append writes over it; when even
     // that fails nothing is known about the file any more.
-    if (!segment.cut(segment.size(), log_end_)) offline_ = true;
+    if (!segment.cut_rest()) offline_ = true;
     return written.error();
   }
   if (unsynced_.empty() || unsynced_.back().get() != &segment) {
@@ -120,12 +130,12 @@ bool PartitionLog::must_roll(std::size_t bytes, const BatchHeader& header, Times
   return first != kNoTimestamp && now - first >= config_.segment_ms;
 }
 
+// When the disk is full nothing is harmed: the append fails, and the next one tries again.
 Result<void> PartitionLog::roll() {
-  const Result<void> sealed = active().seal();
-  if (!sealed) return go_offline(sealed.error());
-  auto created = create_segment(log_end_);
-  if (!created) return go_offline(created.error());
-  segments_.emplace(log_end_, std::move(created).value());
+  STRANDLINE_TRYV(active().seal());
+  STRANDLINE_TRY(auto created, create_segment(log_end_));
+  sealed_.push_back({.segment = segments_.rbegin()->second, .end_offset = log_end_});
+  segments_.emplace(log_end_, std::move(created));
   return success();
 }
 
@@ -141,36 +151,38 @@ Result<std::shared_ptr<Segment>> PartitionLog::create_segment(Offset base_offset
   return std::make_shared<Segment>(disk_, directory_, base_offset, std::move(file), 0, reporter_);
 }
 
+void PartitionLog::on_new_leader_epoch(LeaderEpoch epoch) { epochs_.on_batch(epoch, log_end_); }
+
 // --- reading
 
 ReadPlan PartitionLog::plan_read(Offset from, Offset end, std::uint64_t bytes_max,
                                  bool at_least_one) const {
-  ReadPlan plan{.from = from,
-                .end = std::min(end, log_end_),
-                .bytes_max = bytes_max,
-                .at_least_one = at_least_one};
   auto at = segments_.upper_bound(from);
   STRANDLINE_ASSERT(at != segments_.begin());
   --at;
-  // An offset may lie in a gap behind the last batch of its segment: then the next one has it.
   const auto next = std::next(at);
-  plan.segment = at->second;
-  plan.file_end = plan.segment->size();
-  plan.to_file_end = plan.end == (next == segments_.end() ? log_end_ : next->first) ||
-                     (next != segments_.end() && plan.end > next->first);
-  return plan;
+  return {.segment = at->second,
+          .from = from,
+          .end = std::min(end, log_end_),
+          .file_end = at->second->size(),
+          .file_end_offset = next == segments_.end() ? log_end_ : next->first,
+          .bytes_max = bytes_max,
+          .at_least_one = at_least_one};
 }
 
 TimePlan PartitionLog::plan_time_search(Timestamp time, Offset end) const {
   TimePlan plan{.segments = {}, .time = time};
-  for (const auto& [base, segment] : segments_) {
-    if (base >= end) break;
+  for (auto at = segments_.begin(); at != segments_.end() && at->first < end; ++at) {
+    const auto next = std::next(at);
+    const std::shared_ptr<Segment>& segment = at->second;
+    const Offset file_end_offset = next == segments_.end() ? log_end_ : next->first;
     const bool may_have = time == kNoTimestamp || segment->times().max_timestamp >= time;
-    if (!may_have || segment->size() == 0) continue;
+    if (!may_have || segment->size() == 0 || file_end_offset <= log_start_) continue;
     plan.segments.push_back({.segment = segment,
                              .from = log_start_,
                              .end = std::min(end, log_end_),
-                             .file_end = segment->size()});
+                             .file_end = segment->size(),
+                             .file_end_offset = file_end_offset});
   }
   return plan;
 }
@@ -189,6 +201,7 @@ std::optional<SyncJob> PartitionLog::begin_sync() {
   unsynced_bytes_ = 0;
   directory_unsynced_ = false;
   syncing_ = true;
+  sync_covers_ = job.end;
   return job;
 }
 
@@ -199,104 +212,8 @@ void PartitionLog::finish_sync(const SyncJob& job, const Result<void>& result) {
     offline_ = true;
     return;
   }
-  // A truncation meanwhile has lowered the end: what is gone needs no flush.
-  flushed_end_ = std::max(flushed_end_, std::min(job.end, log_end_));
-}
-
-// --- dropping
-
-Result<void> PartitionLog::drop_segment(Segments::iterator at) {
-  for (const std::string_view suffix :
-       {kLogSuffix, kOffsetIndexSuffix, kTimeIndexSuffix, kArrivalsSuffix, kDigestSuffix}) {
-    const std::string path = at->second->path(suffix);
-    STRANDLINE_TRY(const bool exists, disk_.exists(path));
-    if (!exists) continue;
-    STRANDLINE_TRYV(disk_.rename(path, path + std::string{kDeletedSuffix}));
-    dropped_files_.push_back(path + std::string{kDeletedSuffix});
-  }
-  directory_unsynced_ = true;
-  std::erase(unsynced_, at->second);
-  segments_.erase(at);
-  return success();
-}
-
-std::vector<std::string> PartitionLog::take_dropped_files() {
-  return std::exchange(dropped_files_, {});
-}
-
-Result<void> PartitionLog::delete_records(Offset offset) {
-  STRANDLINE_ASSERT(offset <= high_watermark_);
-  if (offset <= log_start_) return success();
-  log_start_ = offset;
-  while (segments_.size() > 1 && std::next(segments_.begin())->first <= offset) {
-    STRANDLINE_TRYV(drop_segment(segments_.begin()));
-  }
-  epochs_.cut_start(log_start_);
-  return success();
-}
-
-bool PartitionLog::is_expired(const Segment& segment, Timestamp now) const {
-  if (config_.retention_ms < 0) return false;
-  const SegmentTimes times = segment.times();
-  // The lesser of record and append time: no producer's clock keeps records alive; and a record
-  // from the past is as old as it says.
-  Timestamp newest = times.last_append_time;
-  if (times.max_timestamp >= Timestamp{0}) newest = std::min(newest, times.max_timestamp);
-  return newest != kNoTimestamp && now - newest > config_.retention_ms;
-}
-
-Result<PartitionLog::Retention> PartitionLog::apply_retention(Timestamp now) {
-  Retention done;
-  if (offline_) return done;
-  producers_.expire(now, config_.producer_idle_ms_max);
-  const bool old =
-      active().size() > 0 && high_watermark_ == log_end_ &&
-      (is_expired(active(), now) || now - active().times().first_append_time >= config_.segment_ms);
-  if (old) {
-    STRANDLINE_TRYV(roll());
-  }
-  if (!config_.delete_old) return done;
-  std::uint64_t size = size_bytes();
-  while (segments_.size() > 1) {
-    const auto oldest = segments_.begin();
-    const Offset next = std::next(oldest)->first;
-    const std::uint64_t bytes = oldest->second->size();
-    const bool too_much = config_.retention_bytes >= 0 &&
-                          size - bytes >= static_cast<std::uint64_t>(config_.retention_bytes);
-    if (next > high_watermark_ || !(is_expired(*oldest->second, now) || too_much)) break;
-    log_start_ = std::max(log_start_, next);
-    STRANDLINE_TRYV(drop_segment(oldest));
-    size -= bytes;
-    ++done.segments;
-    done.bytes += bytes;
-  }
-  epochs_.cut_start(log_start_);
-  return done;
-}
-
-Result<void> PartitionLog::truncate_to(Offset end) {
-  if (end >= log_end_) return success();
-  while (segments_.size() > 1 && segments_.rbegin()->first >= end) {
-    STRANDLINE_TRYV(drop_segment(std::prev(segments_.end())));
-  }
-  Segment& segment = active();
-  const ReadPlan plan{.segment = segments_.rbegin()->second,
-                      .from = segment.base_offset(),
-                      .end = end,
-                      .file_end = segment.size(),
-                      .bytes_max = UINT64_MAX / 2};
-  STRANDLINE_TRY(const ReadResult kept, execute(plan, ReadMode::blocking));
-  const Result<void> cut = segment.cut(kept.bytes, end);
-  if (!cut) return go_offline(cut.error());
-  log_end_ = std::max(end, segment.base_offset());
-  flushed_end_ = std::min(flushed_end_, log_end_);
-  high_watermark_ = std::min(high_watermark_, log_end_);
-  epochs_.cut_end(log_end_);
-  if (std::find(unsynced_.begin(), unsynced_.end(), segments_.rbegin()->second) ==
-      unsynced_.end()) {
-    unsynced_.push_back(segments_.rbegin()->second);
-  }
-  return replay_producers();
+  // A truncation meanwhile has lowered the end; what was appended since then is not covered.
+  flushed_end_ = std::max(flushed_end_, std::min(job.end, sync_covers_));
 }
 
 // --- what recovery will need
@@ -322,6 +239,8 @@ Result<void> PartitionLog::write_indexes() {
   if (offline_) return Errc::log_offline;
   return active().write_indexes();
 }
+
+std::vector<SealJob> PartitionLog::take_seal_jobs() { return std::exchange(sealed_, {}); }
 
 void PartitionLog::assert_invariants() const {
   STRANDLINE_ASSERT(!segments_.empty());

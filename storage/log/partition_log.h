@@ -4,8 +4,9 @@
 // Offsets: log start <= high watermark <= log end, and flushed end <= log end. What lies below the
 // flushed end survives a power loss.
 //
-// A failed write or sync takes the log offline until it is opened again: what is in the file is
-// then not known (the kernel may have dropped the pages), and recovery has to find out.
+// A failed sync takes the log offline until it is opened again: what is in the file is then not
+// known (the kernel may have dropped the pages), and recovery has to find out. A failed write is
+// cut off again and the log goes on; only when that fails as well is it offline.
 //
 // Thread   one owner at a time; ReadPlans, TimePlans and SyncJobs are carried out by any thread
 // Owns     the segments; the destructor closes files, it does not sync
@@ -24,6 +25,7 @@
 #include "protocol/base/result.h"
 #include "protocol/record/batch.h"
 #include "storage/io/disk.h"
+#include "storage/log/digest.h"
 #include "storage/log/epoch_cache.h"
 #include "storage/log/log_types.h"
 #include "storage/log/read_plan.h"
@@ -79,9 +81,9 @@ class PartitionLog {
   Result<AppendInfo> append_as_leader(MutableByteView batch, BatchHeader header, LeaderEpoch epoch,
                                       Timestamp append_time);
 
-  // Appends a leader's batch as it is. Its base offset is at or beyond the log end.
+  // Appends a leader's batch as it is. Its base offset is the log end.
   //
-  // Errors   as above; offset_out_of_range when the batch does not follow
+  // Errors   as above; offset_out_of_range when it is not
   Result<AppendInfo> append_as_follower(ByteView batch, const BatchHeader& header,
                                         Timestamp append_time);
 
@@ -109,8 +111,10 @@ class PartitionLog {
   // Needs    offset <= high watermark
   Result<void> delete_records(Offset offset);
 
-  // Drops everything from `end` on, and takes producers back to what they were there.
+  // Drops everything from `end` on (from the start of a batch that holds it), and takes producers
+  // back to what they were there. Waits for the disk.
   //
+  // Needs    end >= log start; a checkpoint whose flushed end is not above it is on the disk
   // Errors   any I/O code: the log is offline now
   Result<void> truncate_to(Offset end);
 
@@ -134,6 +138,13 @@ class PartitionLog {
   ProducerSnapshot producer_snapshot() const { return producers_.snapshot(log_end_); }
   void producer_snapshot_written(Offset next_offset);
 
+  // A term of this leader begins, at the log end; also when nothing is ever appended in it.
+  void on_new_leader_epoch(LeaderEpoch epoch);
+
+  // Segments that were sealed since the last call; run() each on a disk thread. One that is never
+  // run costs a longer scan when the checkpoint is lost.
+  std::vector<SealJob> take_seal_jobs();
+
   // Brings index files up to date; they are not synced, as they can be made again.
   Result<void> write_indexes();
 
@@ -151,11 +162,13 @@ class PartitionLog {
   Result<void> roll();
   Result<std::shared_ptr<Segment>> create_segment(Offset base_offset);
   Result<void> drop_segment(Segments::iterator at);
+  Result<void> cut_segments(Offset end);
   Result<void> go_offline(const ErrorCode& error);
   Segment& active() const { return *segments_.rbegin()->second; }
   bool is_expired(const Segment& segment, Timestamp now) const;
   // Takes producers to what they are at the log end: newest snapshot, then the batches behind it.
   Result<void> replay_producers();
+  Result<void> replay_producers_of(Segment& segment, Offset from);
 
   Disk& disk_;
   const std::string directory_;
@@ -175,6 +188,8 @@ class PartitionLog {
   bool directory_unsynced_ = false;
   bool syncing_ = false;
   bool offline_ = false;
+  Offset sync_covers_{0};  // of the sync under way, unless a truncation lowered it
+  std::vector<SealJob> sealed_;
   std::vector<std::string> dropped_files_;
 };
 

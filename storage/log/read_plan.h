@@ -1,5 +1,8 @@
 // Reading in two steps: the owner of a log plans from memory, and any thread carries the plan out.
 //
+// What is handed out was checked since it was last read from the disk: every checksum, and that
+// offsets and epochs join up with what lies before.
+//
 // Thread   execute() and the look-ups: any
 #pragma once
 
@@ -20,9 +23,9 @@ namespace strandline {
 struct ReadPlan {
   std::shared_ptr<Segment> segment;  // none: there is nothing to read
   Offset from{};
-  Offset end{};                // nothing at or beyond it
+  Offset end{};                // no batch that ends beyond it
   std::uint64_t file_end = 0;  // of the segment when the plan was made
-  bool to_file_end = false;    // `end` is there
+  Offset file_end_offset{};    // the offset after the last batch before file_end
   std::uint64_t bytes_max = 0;
   bool at_least_one = false;
 };
@@ -31,7 +34,7 @@ struct ReadPlan {
 // they were last read from disk, and says where they lie.
 //
 // Errors   would_block     in nowait mode: index or bytes are not in memory, or not checked
-//          corrupt_batch   damage in the range; it was reported, nothing is given
+//          corrupt_batch   the first wanted batch is damaged; it was reported, nothing is given
 //          any I/O code
 Result<ReadResult> execute(const ReadPlan& plan, ReadMode mode);
 

@@ -1,287 +1,294 @@
-// Opening a log: what is on the disk decides, not what is in the cache, and nothing below the
-// recovery point is ever cut.
-#include <algorithm>
-#include <string_view>
+#include "storage/log/recovery.h"
 
-#include "protocol/base/assertion.h"
+#include <algorithm>
+#include <set>
+
 #include "protocol/base/errc.h"
 #include "storage/log/batch_walk.h"
-#include "storage/log/partition_log.h"
+#include "storage/log/digest.h"
 #include "storage/producer/snapshot.h"
 
 namespace strandline {
+namespace {
 
-class LogRecovery {
- public:
-  LogRecovery(PartitionLog& log, const RecoveryPoint& point, Timestamp now)
-      : log_(log), point_(point), now_(now) {}
+constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
+constexpr std::string_view kSideSuffixes[] = {kOffsetIndexSuffix, kTimeIndexSuffix, kArrivalsSuffix,
+                                              kDigestSuffix};
 
-  Result<void> run() {
-    STRANDLINE_TRYV(find_segments());
-    if (log_.segments_.empty()) return start_empty();
-    take_checkpoint();
-    for (auto& [base, segment] : log_.segments_) {
-      STRANDLINE_TRYV(recover_segment(*segment));
-    }
-    STRANDLINE_TRYV(finish());
-    return log_.replay_producers();
+// The offset in "<20 digits><suffix>"; none for other names.
+std::optional<Offset> offset_in_name(std::string_view name, std::string_view suffix) {
+  if (!name.ends_with(suffix)) return std::nullopt;
+  const std::string_view stem = name.substr(0, name.size() - suffix.size());
+  std::int64_t base = 0;
+  for (const char c : stem) {
+    if (c < '0' || c > '9' || base > INT64_MAX / 10 - 10) return std::nullopt;
+    base = base * 10 + (c - '0');
   }
+  if (offset_file_stem(Offset{base}) != stem) return std::nullopt;
+  return Offset{base};
+}
 
- private:
-  struct Scan {
-    std::uint64_t position = 0;  // behind the last good batch
-    Offset next{};               // offset the next batch will have
-    bool torn = false;           // what follows is no good batch
-  };
+}  // namespace
 
-  Result<void> find_segments();
-  Result<void> add_segment(std::string_view stem);
-  Result<void> start_empty();
-  void take_checkpoint();
-  Result<void> recover_segment(Segment& segment);
-  Result<Scan> begin_scan(Segment& segment, Offset from);
-  Result<void> scan_from(Segment& segment, Scan& scan);
-  Result<bool> is_good(BatchWalk& walk, const BatchHeader& header, Offset expected) const;
-  Result<void> cut_tail(Segment& segment, const Scan& scan);
-  Result<void> finish();
+Result<void> LogRecovery::run() {
+  STRANDLINE_TRYV(find_segments());
+  if (log_.segments_.empty()) return start_empty();
+  STRANDLINE_TRYV(take_checkpoint());
+  STRANDLINE_TRYV(recover_all());
+  STRANDLINE_TRYV(finish());
+  return log_.replay_producers();
+}
 
-  PartitionLog& log_;
-  const RecoveryPoint& point_;
-  const Timestamp now_;
-  Offset safe_end_{0};  // below it nothing may be missing
-  bool cut_ = false;
-};
+ErrorCode LogRecovery::damaged(Damage damage) {
+  log_.reporter_.damaged(damage);
+  return Errc::corrupt_file;
+}
 
 Result<void> LogRecovery::find_segments() {
   STRANDLINE_TRY(const std::vector<std::string> names, log_.disk_.list(log_.directory_));
   for (const std::string& name : names) {
-    const std::string path = log_.directory_ + "/" + name;
-    if (name.ends_with(kDeletedSuffix)) {
-      STRANDLINE_TRYV(log_.disk_.remove(path));
-    } else if (name.ends_with(kLogSuffix)) {
-      STRANDLINE_TRYV(
-          add_segment(std::string_view{name}.substr(0, name.size() - kLogSuffix.size())));
+    if (const auto base = offset_in_name(name, kLogSuffix)) {
+      STRANDLINE_TRYV(add_segment(*base));
     }
   }
+  return remove_leftovers(names);
+}
+
+Result<void> LogRecovery::add_segment(Offset base_offset) {
+  const std::string path =
+      log_.directory_ + "/" + offset_file_stem(base_offset) + std::string{kLogSuffix};
+  STRANDLINE_TRY(auto file, log_.disk_.open(path, OpenMode::read_write));
+  STRANDLINE_TRY(const std::uint64_t size, file->size());
+  log_.segments_.emplace(base_offset,
+                         std::make_shared<Segment>(log_.disk_, log_.directory_, base_offset,
+                                                   std::move(file), size, log_.reporter_));
   return success();
 }
 
-Result<void> LogRecovery::add_segment(std::string_view stem) {
-  std::int64_t base = 0;
-  for (const char c : stem) {
-    if (c < '0' || c > '9' || base > INT64_MAX / 10 - 10) return success();  // not ours
-    base = base * 10 + (c - '0');
+// Files of dropped segments, also those whose renaming a crash interrupted.
+Result<void> LogRecovery::remove_leftovers(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    bool leftover = name.ends_with(kDeletedSuffix);
+    for (const std::string_view suffix : kSideSuffixes) {
+      const auto base = offset_in_name(name, suffix);
+      leftover = leftover || (base && !log_.segments_.contains(*base));
+    }
+    if (leftover) {
+      STRANDLINE_TRYV(log_.disk_.remove(log_.directory_ + "/" + name));
+    }
   }
-  if (offset_file_stem(Offset{base}) != stem) return success();
-  const std::string path = log_.directory_ + "/" + std::string{stem} + std::string{kLogSuffix};
-  STRANDLINE_TRY(auto file, log_.disk_.open(path, OpenMode::read_write));
-  STRANDLINE_TRY(const std::uint64_t size, file->size());
-  auto segment = std::make_shared<Segment>(log_.disk_, log_.directory_, Offset{base},
-                                           std::move(file), size, log_.reporter_);
-  log_.segments_.emplace(Offset{base}, std::move(segment));
   return success();
 }
 
 Result<void> LogRecovery::start_empty() {
   // A log that had records and has no segments was not left so by us.
   if (point_.known && point_.state.flushed_end > point_.state.log_start) {
-    log_.reporter_.damaged(
+    return damaged(
         {.file = log_.directory_,
          .offset = point_.state.log_start,
          .expected = "segments up to offset " + std::to_string(point_.state.flushed_end.value()),
          .found = "none"});
-    return Errc::corrupt_file;
   }
   const Offset start = point_.known ? point_.state.log_start : Offset{0};
   log_.log_start_ = log_.log_end_ = log_.flushed_end_ = log_.high_watermark_ = start;
   if (point_.known) log_.epochs_.assign(point_.state.epochs);
+  STRANDLINE_TRYV(
+      remove_producer_snapshots(log_.disk_, log_.directory_, Offset{0}, Offset{INT64_MAX}));
   STRANDLINE_TRY(auto segment, log_.create_segment(start));
   log_.segments_.emplace(start, std::move(segment));
   return success();
 }
 
-void LogRecovery::take_checkpoint() {
+Result<void> LogRecovery::take_checkpoint() {
   const Offset first = log_.segments_.begin()->first;
   log_.log_start_ = first;
-  if (!point_.known) return;
-  safe_end_ = point_.state.flushed_end;
+  if (!point_.known) return trust_digests();
+  // Retention may have got further than the checkpoint knew.
+  safe_end_ = std::max(point_.state.flushed_end, first);
   log_.log_start_ = std::max(first, point_.state.log_start);
   log_.epochs_.assign(point_.state.epochs);
+  // Terms that begin beyond are found again in their batches, if those are still there.
+  log_.epochs_.cut_end(safe_end_);
+  return success();
 }
 
-Result<void> LogRecovery::recover_segment(Segment& segment) {
-  const auto next = log_.segments_.upper_bound(segment.base_offset());
-  const bool last = next == log_.segments_.end();
-  const Offset end = last ? Offset{INT64_MAX} : next->first;
-  STRANDLINE_TRY(const Offset times_known, segment.load_times(now_));
-  log_.log_end_ = segment.base_offset();
-  // A sealed segment that was synced before the recovery point: its index files were written with
-  // it, and its batches are checked when they are first read.
-  if (!last && end <= safe_end_ && times_known >= end) {
-    log_.log_end_ = end;
-    return success();
-  }
-  STRANDLINE_TRYV(segment.file()->sync());
-  const Offset from = std::min({safe_end_, times_known, end});
-  STRANDLINE_TRY(Scan scan, begin_scan(segment, std::max(from, segment.base_offset())));
-  segment.file()->drop_cache(scan.position, segment.size() - scan.position);
-  STRANDLINE_TRYV(scan_from(segment, scan));
-  log_.log_end_ = last ? scan.next : std::max(scan.next, segment.base_offset());
-  if (!scan.torn) {
-    if (!last) log_.log_end_ = end;
-    return success();
-  }
-  if (scan.next < safe_end_ || !last) {
-    log_.reporter_.damaged({.file = segment.path(kLogSuffix),
-                            .position = scan.position,
-                            .offset = scan.next,
-                            .expected = "a good batch (synced before the crash up to offset " +
-                                        std::to_string(safe_end_.value()) + ")",
-                            .found = "damaged bytes"});
-    return Errc::corrupt_file;
-  }
-  return cut_tail(segment, scan);
-}
-
-// Finds the batch that begins at `from`, by the index when it can be trusted.
-Result<LogRecovery::Scan> LogRecovery::begin_scan(Segment& segment, Offset from) {
-  STRANDLINE_TRY(const std::uint64_t hint, segment.position_before(from, ReadMode::blocking));
-  const std::uint64_t file_end = segment.size();
-  for (const std::uint64_t start : {hint, std::uint64_t{0}}) {
-    Scan scan{.position = start, .next = segment.base_offset()};
-    BatchWalk walk{segment.file(), start, file_end, ReadMode::blocking};
-    BatchHeader header;
-    Offset expected = start == 0 ? segment.base_offset() : kNoOffset;
-    while (scan.next < from) {
-      const auto more = walk.read(header);
-      if (!more && more.error() != Errc::corrupt_batch) return more.error();
-      if (!more || !more.value() || header.base_offset < expected) break;
-      walk.advance(header);
-      scan.position = walk.position();
-      scan.next = expected = header.next_offset();
-    }
-    // An index row that points into the middle of nowhere: once more from the start.
-    if (scan.next >= from || start == 0) {
-      segment.rewind(scan.position, scan.next);
-      return scan;
-    }
-  }
-  STRANDLINE_ASSERT(false);
-}
-
-Result<bool> LogRecovery::is_good(BatchWalk& walk, const BatchHeader& header,
-                                  Offset expected) const {
-  if (header.base_offset < expected || header.last_offset_delta < 0) return false;
-  if (header.leader_epoch < log_.epochs_.latest()) return false;
-  STRANDLINE_TRY(const ByteView batch, walk.batch(header));
-  return batch_crc_matches(batch);
-}
-
-Result<void> LogRecovery::scan_from(Segment& segment, Scan& scan) {
-  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
-  const Timestamp appended =
-      std::max(segment.times().last_append_time, segment.times().first_append_time);
-  const Timestamp time = appended == kNoTimestamp ? now_ : appended;
-  BatchWalk walk{segment.file(), scan.position, file_end, ReadMode::blocking};
-  BatchHeader header;
-  for (;;) {
-    const auto more = walk.read(header);
-    if (!more && more.error() != Errc::corrupt_batch) return more.error();
-    if (!more) break;
-    if (!more.value()) return success();
-    STRANDLINE_TRY(const bool good, is_good(walk, header, scan.next));
+// Without a checkpoint: sealed segments from the first on that have a good digest are safe.
+Result<void> LogRecovery::trust_digests() {
+  for (auto at = log_.segments_.begin(); std::next(at) != log_.segments_.end(); ++at) {
+    Segment& segment = *at->second;
+    const auto digest = read_digest(segment);
+    const bool good = digest && digest.value().log_bytes == segment.size() &&
+                      digest.value().end_offset == std::next(at)->first;
     if (!good) break;
-    segment.recovered(header, time, log_.config_.index_interval_bytes);
-    log_.epochs_.on_batch(header.leader_epoch, header.base_offset);
-    walk.advance(header);
-    scan.position = walk.position();
-    scan.next = header.next_offset();
+    safe_end_ = std::next(at)->first;
+    STRANDLINE_TRYV(walk_epochs(segment));
   }
-  scan.torn = true;
   return success();
 }
 
-// Keeps what is cut: whoever looks into a loss wants to see the bytes.
-Result<void> LogRecovery::cut_tail(Segment& segment, const Scan& scan) {
-  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
-  std::vector<std::byte> tail(static_cast<std::size_t>(
-      std::min<std::uint64_t>(file_end - scan.position, std::uint64_t{64} << 20)));
-  STRANDLINE_TRY(const std::size_t got, segment.file()->read_at(scan.position, tail));
-  tail.resize(got);
-  std::string saved;
-  const bool zeros =
-      std::all_of(tail.begin(), tail.end(), [](std::byte b) { return b == std::byte{0}; });
-  if (!zeros) {
-    saved = segment.path(".cut-" + std::to_string(now_.value()));
-    STRANDLINE_TRY(const auto copy, log_.disk_.open(saved, OpenMode::create_or_open));
-    STRANDLINE_TRYV(copy->write_at(0, ByteView{tail}));
-    STRANDLINE_TRYV(copy->sync());
-    log_.directory_unsynced_ = true;
+Result<void> LogRecovery::walk_epochs(Segment& segment) {
+  BatchWalk walk{
+      segment.file(), {.end = segment.size(), .offset = segment.base_offset()}, ReadMode::blocking};
+  for (;;) {
+    const auto more = walk.next();
+    if (!more && more.error() == Errc::corrupt_batch) return damaged(walk.damage());
+    if (!more) return more.error();
+    if (!more.value()) return success();
+    log_.epochs_.on_batch(walk.header().leader_epoch, walk.header().base_offset);
   }
-  STRANDLINE_TRYV(segment.cut(scan.position, scan.next));
-  STRANDLINE_TRYV(segment.file()->sync());
-  log_.reporter_.cut(segment.path(kLogSuffix), scan.position, file_end - scan.position, saved);
-  cut_ = true;
+}
+
+Result<void> LogRecovery::recover_all() {
+  for (auto at = log_.segments_.begin(); at != log_.segments_.end(); ++at) {
+    const auto next = std::next(at);
+    const bool sealed = next != log_.segments_.end();
+    const Offset end = sealed ? next->first : Offset{INT64_MAX};
+    if (sealed && end <= safe_end_) {
+      STRANDLINE_TRY(const bool taken, take_as_it_is(*at->second, end));
+      if (taken) continue;
+    }
+    STRANDLINE_TRY(const bool whole, scan(*at->second, end));
+    if (!whole) return success();  // later segments are gone
+  }
   return success();
+}
+
+// Its index files were written when it was sealed, and its batches are checked when first read.
+Result<bool> LogRecovery::take_as_it_is(Segment& segment, Offset end) {
+  if (segment.size() == 0) {
+    return damaged({.file = segment.path(kLogSuffix),
+                    .offset = segment.base_offset(),
+                    .expected = "records up to offset " + std::to_string(end.value()),
+                    .found = "an empty file"});
+  }
+  STRANDLINE_TRY(const bool known, segment.load_times(end));
+  if (known) log_.log_end_ = end;
+  return known;
+}
+
+// Reads a segment from the recovery point on; false when it was cut.
+//
+// end   where the next segment begins; of the last one: any
+Result<bool> LogRecovery::scan(Segment& segment, Offset end) {
+  const bool sealed = end != Offset{INT64_MAX};
+  STRANDLINE_TRYV(segment.file()->sync());
+  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
+  const Offset from = std::max(segment.base_offset(), std::min(safe_end_, end));
+  auto restored = segment.restore(from, file_end, now_, log_.config_.index_interval_bytes);
+  if (!restored && restored.error() == Errc::corrupt_batch)
+    return make_error_code(Errc::corrupt_file);
+  STRANDLINE_TRY(BatchPlace good, std::move(restored));
+  const std::uint64_t scanned_from = good.position;
+  segment.file()->drop_cache(scanned_from, file_end - scanned_from);
+  BatchWalk walk{segment.file(),
+                 {good.position, file_end, good.offset, segment.base_offset()},
+                 ReadMode::blocking};
+  walk.check_checksums();
+  std::string why;
+  LeaderEpoch newest = kNoLeaderEpoch;
+  for (;;) {
+    const auto more = walk.next();
+    if (!more && more.error() != Errc::corrupt_batch) return more.error();
+    if (!more) why = walk.damage().expected + ", found " + walk.damage().found;
+    if (!more || !more.value()) break;
+    const BatchHeader& header = walk.header();
+    // Below the recovery point the cache may know later terms already.
+    const bool beyond = header.base_offset >= safe_end_;
+    if (header.leader_epoch < newest || (beyond && header.leader_epoch < log_.epochs_.latest())) {
+      why = "a leader epoch that does not fall";
+      break;
+    }
+    newest = header.leader_epoch;
+    segment.recovered(header, now_, log_.config_.index_interval_bytes);
+    log_.epochs_.on_batch(header.leader_epoch, header.base_offset);
+    good = {walk.end_position(), walk.next_offset()};
+  }
+  segment.checked().add(scanned_from, good.position);
+  log_.log_end_ = good.offset;
+  if (why.empty() && sealed && good.offset != end) why = "records up to the next segment";
+  if (why.empty()) {
+    if (sealed) {
+      STRANDLINE_TRYV(segment.seal());
+    }
+    return true;
+  }
+  STRANDLINE_TRYV(cut_after(segment, good, why));
+  return false;
+}
+
+// Ends the log behind `good`, which must not lie below the recovery point.
+Result<void> LogRecovery::cut_after(Segment& segment, const BatchPlace& good,
+                                    const std::string& why) {
+  if (good.offset < safe_end_) {
+    return damaged({.file = segment.path(kLogSuffix),
+                    .position = good.position,
+                    .offset = good.offset,
+                    .expected = why + " (synced up to offset " + std::to_string(safe_end_.value()) +
+                                " before)",
+                    .found = "damaged bytes"});
+  }
+  while (log_.segments_.rbegin()->first > segment.base_offset()) {
+    Segment& later = *log_.segments_.rbegin()->second;
+    STRANDLINE_TRY(const std::string kept, keep_aside(later, 0));
+    log_.reporter_.cut(later.path(kLogSuffix), 0, later.size(), kept);
+    STRANDLINE_TRYV(log_.drop_segment(std::prev(log_.segments_.end())));
+  }
+  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
+  if (file_end == good.position) return success();
+  STRANDLINE_TRY(const std::string kept, keep_aside(segment, good.position));
+  STRANDLINE_TRYV(segment.cut_rest());
+  STRANDLINE_TRYV(segment.file()->sync());
+  log_.reporter_.cut(segment.path(kLogSuffix), good.position, file_end - good.position, kept);
+  return success();
+}
+
+// Copies what is about to be cut: who looks into a loss later wants to see the bytes. Returns the
+// copy's name; none when there were only zeros.
+Result<std::string> LogRecovery::keep_aside(Segment& segment, std::uint64_t position) {
+  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
+  const std::string name = segment.path(".cut-" + std::to_string(now_.value()));
+  std::shared_ptr<File> copy;
+  std::vector<std::byte> piece(std::min<std::uint64_t>(kCopyBytes, file_end - position));
+  for (std::uint64_t at = position; at < file_end;) {
+    STRANDLINE_TRY(const std::size_t got, segment.file()->read_at(at, piece));
+    if (got == 0) break;
+    const ByteView bytes = ByteView{piece}.first(got);
+    const bool zeros =
+        std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+    if (!zeros && !copy) {
+      STRANDLINE_TRY(copy, log_.disk_.open(name, OpenMode::create_or_open));
+      STRANDLINE_TRYV(copy->truncate(0));
+    }
+    if (copy) {
+      STRANDLINE_TRYV(copy->write_at(at - position, bytes));
+    }
+    at += got;
+  }
+  if (!copy) return std::string{};
+  STRANDLINE_TRYV(copy->sync());
+  STRANDLINE_TRYV(log_.disk_.sync_directory(log_.directory_));
+  return name;
 }
 
 Result<void> LogRecovery::finish() {
   if (log_.log_end_ < safe_end_) {
-    log_.reporter_.damaged({.file = log_.active().path(kLogSuffix),
-                            .position = log_.active().size(),
-                            .offset = log_.log_end_,
-                            .expected = "records up to offset " + std::to_string(safe_end_.value()),
-                            .found = "the end of the file"});
-    return Errc::corrupt_file;
+    return damaged({.file = log_.active().path(kLogSuffix),
+                    .position = log_.active().size(),
+                    .offset = log_.log_end_,
+                    .expected = "records up to offset " + std::to_string(safe_end_.value()),
+                    .found = "the end of the file"});
   }
   log_.log_start_ = std::min(log_.log_start_, log_.log_end_);
   log_.epochs_.cut_end(log_.log_end_);
   log_.epochs_.cut_start(log_.log_start_);
+  STRANDLINE_TRYV(
+      remove_producer_snapshots(log_.disk_, log_.directory_, log_.log_end_ + 1, Offset{INT64_MAX}));
   // Every segment that was scanned was synced before; the names in the directory are next.
   STRANDLINE_TRYV(log_.disk_.sync_directory(log_.directory_));
   log_.directory_unsynced_ = false;
   log_.flushed_end_ = log_.log_end_;
   const Offset known = point_.known ? point_.state.high_watermark : Offset{0};
   log_.high_watermark_ = std::clamp(known, log_.log_start_, log_.log_end_);
-  return success();
-}
-
-Result<std::unique_ptr<PartitionLog>> PartitionLog::open(Disk& disk, std::string directory,
-                                                         const LogConfig& config,
-                                                         const RecoveryPoint& point, Timestamp now,
-                                                         DamageReporter& reporter) {
-  std::unique_ptr<PartitionLog> log{new PartitionLog{disk, std::move(directory), config, reporter}};
-  STRANDLINE_TRYV(LogRecovery{*log, point, now}.run());
-  log->assert_invariants();
-  return log;
-}
-
-Result<void> PartitionLog::replay_producers() {
-  producers_.clear();
-  STRANDLINE_TRY(const SnapshotSearch search,
-                 newest_producer_snapshot(disk_, directory_, log_end_));
-  for (const std::string& path : search.damaged) reporter_.rebuilt(path, "damaged");
-  Offset from = log_start_;
-  if (search.found) {
-    producers_.restore(*search.found);
-    from = std::max(from, search.found->next_offset);
-    snapshot_offset_ = search.found->next_offset;
-  }
-  for (const auto& [base, segment] : segments_) {
-    const auto next = segments_.upper_bound(base);
-    if (next != segments_.end() && next->first <= from) continue;
-    STRANDLINE_TRY(const std::uint64_t start, segment->position_before(from, ReadMode::blocking));
-    BatchWalk walk{segment->file(), start, segment->size(), ReadMode::blocking};
-    BatchHeader header;
-    for (;;) {
-      STRANDLINE_TRY(const bool more, walk.read(header));
-      if (!more) break;
-      if (header.base_offset >= from && header.has_producer()) {
-        producers_.update(header, segment->append_time_of(header.base_offset));
-      }
-      walk.advance(header);
-    }
-  }
   return success();
 }
 

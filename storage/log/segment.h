@@ -1,19 +1,25 @@
 // One segment of a partition log: the batches from its base offset on, in one file, and the sparse
 // indexes that find them.
 //
-// Files, named by the base offset in 20 digits: .log (the batches), .index, .timeindex, .arrivals.
-// Only .log holds anything that cannot be made again. A crash may leave a torn batch at the end of
-// the newest .log, and index files that are short or missing.
+// Files, named by the base offset in 20 digits: .log (the batches), .index, .timeindex, .arrivals,
+// .digest. Only .log holds anything that cannot be made again. A crash may leave a torn batch at
+// the end of the newest .log, and other files that are short, missing or broken.
 //
-// Thread   append() and cut(): the log's owner. All else: any thread
-// Owns     its files' handles; the destructor closes, it does not sync
+// .index and .timeindex carry no checksum: a row is a hint, and is used only when the batch that it
+// names says the same. One that does not makes both be written anew.
+//
+// Thread   append(), recovered(), cut(), restore(), seal(): the log's owner. All else: any thread
+// Owns     its files' handles and the rows not yet written; the destructor closes, it does not sync
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "protocol/base/ids.h"
 #include "protocol/base/result.h"
@@ -24,11 +30,6 @@
 #include "storage/log/sparse_index.h"
 
 namespace strandline {
-
-enum class ReadMode : std::uint8_t {
-  nowait,    // would_block rather than wait for the disk
-  blocking,  // waits, and checks what is read for the first time
-};
 
 inline constexpr std::string_view kLogSuffix = ".log";
 inline constexpr std::string_view kOffsetIndexSuffix = ".index";
@@ -43,20 +44,29 @@ std::string offset_file_stem(Offset offset);
 // The times a segment spans, for retention and look-ups.
 struct SegmentTimes {
   Timestamp max_timestamp = kNoTimestamp;   // of its records
-  Offset max_timestamp_offset = kNoOffset;  // last of the batch with it
+  Offset max_timestamp_offset = kNoOffset;  // last of the first batch with it; none: not known
   Timestamp first_append_time = kNoTimestamp;
   Timestamp last_append_time = kNoTimestamp;
 };
 
+// Where a batch begins.
+struct BatchPlace {
+  std::uint64_t position = 0;
+  Offset offset;  // its base offset; at the end of a segment: the offset after it
+};
+
 class Segment {
  public:
-  // file   `<stem>.log`; size: its length now
+  // file   `<stem>.log`; size: its length now. An empty one is new: index files that lie about
+  //        from before are written over
   Segment(Disk& disk, std::string directory, Offset base_offset, std::shared_ptr<File> file,
           std::uint64_t size, DamageReporter& reporter);
 
   Offset base_offset() const { return base_offset_; }
   std::uint64_t size() const { return size_.load(std::memory_order_acquire); }
   const std::shared_ptr<File>& file() const { return file_; }
+  Disk& disk() const { return disk_; }
+  const std::string& directory() const { return directory_; }
   std::string path(std::string_view suffix) const;
   SegmentTimes times() const;
 
@@ -64,47 +74,57 @@ class Segment {
   Result<void> append(ByteView batch, const BatchHeader& header, Timestamp append_time,
                       std::int64_t index_interval_bytes);
 
-  // Takes note of a batch that recovery found in the file at size().
+  // Takes note of a batch that is in the file at size().
   void recovered(const BatchHeader& header, Timestamp append_time,
                  std::int64_t index_interval_bytes);
 
-  // Drops everything from `position` on, where the batch with `offset` begins.
-  Result<void> cut(std::uint64_t position, Offset offset);
+  // Drops the part of a batch that a failed append left behind size().
+  Result<void> cut_rest();
 
-  // The same in memory only: recovery is about to read again what lies there.
-  void rewind(std::uint64_t position, Offset offset);
+  // Goes back to where the log ended at `end`: index rows beyond are dropped, missing ones before
+  // it made again, size() is where the batch that holds `end` begins. The file is left as it is.
+  // Waits for the disk.
+  //
+  // when_unknown  stands for append times that nothing tells
+  // Returns       where it ended; below `end` when that lies inside a batch
+  // Errors        corrupt_batch   there is no walking to `end`; reported
+  Result<BatchPlace> restore(Offset end, std::uint64_t file_end, Timestamp when_unknown,
+                             std::int64_t index_interval_bytes);
 
   // No more is appended: completes the indexes with a last row and writes them.
   Result<void> seal();
 
-  // Where to begin looking for the batch that holds `offset`: a batch at or before it.
+  // A batch at or before the one that holds `offset`, near it if the index helps.
   //
-  // Errors   would_block   in nowait mode, when the index is not in memory
-  Result<std::uint64_t> position_before(Offset offset, ReadMode mode);
+  // Errors   would_block   nowait only; any I/O code
+  Result<BatchPlace> place_before(Offset offset, ReadMode mode);
 
-  // The furthest batch known to begin at or before `position` and to end below `end`; 0 when none.
-  // Never waits.
-  std::uint64_t batch_start_before(std::uint64_t position, Offset end);
+  // A batch that begins at or before `position`.
+  Result<BatchPlace> place_before_position(std::uint64_t position, ReadMode mode);
 
-  // A batch start from which on, walking forward, the first record with a time of at least `time`
-  // will be met. Waits for the disk when the index is not in memory.
-  Result<std::uint64_t> position_before_time(Timestamp time);
+  // A batch from which on, walking forward, the first record with a time of at least `time` will
+  // be met. Waits for the disk.
+  Result<BatchPlace> place_before_time(Timestamp time);
 
-  // Highest append time known at or below `offset`.
+  // Newest append time known at or below `offset`. May wait for the disk.
   Timestamp append_time_of(Offset offset) const;
 
   // Brings the index files up to what is in memory; not synced, as they can be made again.
   Result<void> write_indexes();
+  // Makes the index files durable, as far as they are open. Waits for the disk.
+  Result<void> sync_indexes();
 
-  // Reads times and arrivals of a segment that was there at the start, from the segment itself when
-  // its files are missing or broken. Waits for the disk.
+  // Reads times of a segment that was sealed before the start. Waits for the disk.
   //
-  // when_unknown   stands for append times that nothing tells
-  // Returns        the first offset that the files say nothing of
-  Result<Offset> load_times(Timestamp when_unknown);
+  // end      the offset after its last record
+  // Returns  false when .arrivals does not tell: restore() the whole segment then
+  Result<bool> load_times(Offset end);
 
   // Ranges whose batches were checked since they were last read from disk.
   ByteRanges& checked() { return checked_; }
+
+  // Remembers where a read ended, for the reader who goes on there.
+  void remember(Offset offset, std::uint64_t position);
 
   std::uint32_t relative(Offset offset) const {
     return static_cast<std::uint32_t>(offset - base_offset_);
@@ -113,10 +133,30 @@ class Segment {
   void report(Damage damage) const { reporter_.damaged(damage); }
 
  private:
-  Result<void> load_indexes();
-  Result<void> rebuild_indexes(const std::string& file);
+  static constexpr std::size_t kCursors = 4;
+
+  struct NamedBatch {
+    BatchPlace place;
+    Timestamp time;  // the greatest in it
+  };
+
+  // The batch that ends at `last_offset`; none when walking from `near` meets no such one.
+  Result<std::optional<NamedBatch>> batch_ending_at(const BatchPlace& near,
+                                                    Offset last_offset) const;
+  Result<void> open_indexes();
+  Result<void> write_rows();
+  Result<void> rebuild_indexes(const std::string& why);
+  Result<std::optional<BatchPlace>> place_of(const OffsetEntry& row, ReadMode mode) const;
+  template <class Belongs>
+  Result<BatchPlace> place_where(Belongs belongs, ReadMode mode);
+  std::optional<BatchPlace> recall(Offset offset) const;
+  Result<BatchPlace> restore_rows(Offset end);
+  Result<bool> time_rows_fit(const BatchPlace& place);
+  Result<void> restore_arrivals(Offset end, Timestamp when_unknown);
   void index(const BatchHeader& header, std::uint64_t position, Timestamp append_time,
              std::int64_t index_interval_bytes);
+  void index_position(const BatchHeader& header, std::uint64_t position,
+                      std::int64_t index_interval_bytes);
 
   Disk& disk_;
   DamageReporter& reporter_;
@@ -125,15 +165,17 @@ class Segment {
   const std::shared_ptr<File> file_;
   std::atomic<std::uint64_t> size_;
   ByteRanges checked_;
+  // Relative offset in the upper, position in the lower half: one atomic, so never a mixed pair.
+  std::array<std::atomic<std::uint64_t>, kCursors> cursors_{};
+  std::atomic<std::uint32_t> next_cursor_{0};
 
-  mutable std::mutex mutex_;  // guards what follows; held for microseconds but while loading
-  bool indexes_loaded_ = false;
+  mutable std::mutex mutex_;  // guards what follows; held for microseconds but while opening files
   SparseIndex<OffsetEntry> offsets_;
   SparseIndex<TimeEntry> timestamps_;
   SparseIndex<ArrivalEntry> arrivals_;
   std::uint64_t indexed_position_ = 0;  // of the newest row of .index
   SegmentTimes times_;
-  Offset last_offset_ = kNoOffset;  // of the newest batch that was indexed
+  Offset last_offset_ = kNoOffset;  // of the newest batch
 };
 
 }  // namespace strandline

@@ -1,109 +1,177 @@
-// The sparse indexes of one segment, in memory and as files.
+// The sparse indexes of one segment: rows at the end of a file, the newest of them still in memory.
 //
 //   .index      relative offset (4), position (4)           in Kafka's published layout
 //   .timeindex  timestamp (8), relative offset (4)          in Kafka's published layout
-//   .arrivals   append time (8), highest event time so far (8), relative offset (4), behind a
-//   header
+//   .arrivals   a header, then rows with a checksum each    (docs/formats/arrivals.md)
 //
-// Both numbers of a row grow from row to row. Entries are written behind, at rolls and rounds of
-// the checkpoint: a crash leaves a short file, which the log makes up for. Formats: docs/formats/.
+// Both numbers of a row grow from row to row. Rows are written behind, at rolls and rounds of the
+// checkpoint: a crash leaves a short file, which the log makes up for. Formats: docs/formats/.
 //
-// Thread   one owner; copies are values
+// Thread   one owner (the segment, under its mutex); a Rows copy may be searched by any thread
+// Owns     the file's handle and the rows not yet written
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "protocol/base/clock.h"
+#include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 #include "storage/io/disk.h"
+#include "storage/log/log_types.h"
 
 namespace strandline {
 
+// A batch begins at `position`; relative_offset is of its last record.
 struct OffsetEntry {
   std::uint32_t relative_offset = 0;
   std::uint32_t position = 0;
 
   static constexpr std::size_t kBytes = 8;
+  static constexpr std::size_t kHeaderBytes = 0;
   void encode(std::byte* to) const;
-  static OffsetEntry decode(const std::byte* from);
+  static std::optional<OffsetEntry> decode(const std::byte* from);
   bool follows(const OffsetEntry& before) const {
     return relative_offset > before.relative_offset && position > before.position;
   }
 };
 
+// The greatest record time of the segment so far, and the last offset of the first batch with it.
 struct TimeEntry {
-  std::int64_t timestamp = -1;        // the highest so far
-  std::uint32_t relative_offset = 0;  // of the last record of its batch
+  std::int64_t timestamp = -1;
+  std::uint32_t relative_offset = 0;
 
   static constexpr std::size_t kBytes = 12;
+  static constexpr std::size_t kHeaderBytes = 0;
   void encode(std::byte* to) const;
-  static TimeEntry decode(const std::byte* from);
+  static std::optional<TimeEntry> decode(const std::byte* from);
   bool follows(const TimeEntry& before) const {
     return timestamp > before.timestamp && relative_offset > before.relative_offset;
   }
 };
 
 struct ArrivalEntry {
-  std::int64_t append_time = -1;
-  std::int64_t highest_event_time = -1;
+  std::int64_t append_time = -1;         // of the batch that ends at relative_offset
+  std::int64_t highest_event_time = -1;  // in the segment so far
   std::uint32_t relative_offset = 0;
 
-  static constexpr std::size_t kBytes = 20;
+  static constexpr std::size_t kBytes = 24;  // with a CRC-32C of the 20 bytes before it
+  static constexpr std::size_t kHeaderBytes = 8;
   void encode(std::byte* to) const;
-  static ArrivalEntry decode(const std::byte* from);
+  static std::optional<ArrivalEntry> decode(const std::byte* from);  // none: wrong checksum
   bool follows(const ArrivalEntry& before) const {
     return append_time >= before.append_time && relative_offset > before.relative_offset &&
            highest_event_time >= before.highest_event_time;
   }
 };
 
-// Rows in memory, and how many of them the file has.
+// What .arrivals begins with: "SLAR", version 1 (4 bytes, big-endian).
+std::array<std::byte, ArrivalEntry::kHeaderBytes> arrivals_header();
+
+// Up to to.size() bytes; fewer only at the end of the file.
+Result<std::size_t> read_in_mode(const File& file, std::uint64_t position, MutableByteView to,
+                                 ReadMode mode);
+
+// The rows of a file as they were at some moment.
+template <class Entry>
+struct Rows {
+  std::shared_ptr<File> file;  // null: there are none
+  std::uint64_t count = 0;
+
+  // Row number `at`; none when its checksum is wrong or the file ends before it.
+  Result<std::optional<Entry>> row(std::uint64_t at, ReadMode mode) const;
+
+  // The last row for which `belongs`; rows for which it holds come first, if the file is in order.
+  template <class Belongs>
+  Result<std::optional<Entry>> last_where(Belongs belongs, ReadMode mode) const {
+    STRANDLINE_TRY(const std::uint64_t first_beyond, count_where(belongs, mode));
+    if (first_beyond == 0) return std::optional<Entry>{};
+    return row(first_beyond - 1, mode);
+  }
+
+  // How many rows at the front belong.
+  template <class Belongs>
+  Result<std::uint64_t> count_where(Belongs belongs, ReadMode mode) const {
+    std::uint64_t low = 0;
+    std::uint64_t high = file == nullptr ? 0 : count;
+    while (high - low > kWindow) {
+      const std::uint64_t middle = low + (high - low) / 2;
+      STRANDLINE_TRY(const std::optional<Entry> entry, row(middle, mode));
+      if (entry && belongs(*entry)) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    std::array<std::optional<Entry>, kWindow> window;
+    STRANDLINE_TRYV(read_window(low, std::span{window}.first(high - low), mode));
+    for (std::uint64_t i = 0; low + i < high; ++i) {
+      if (!window[i] || !belongs(*window[i])) return low + i;
+    }
+    return high;
+  }
+
+ private:
+  static constexpr std::size_t kWindow = 128;
+  Result<void> read_window(std::uint64_t first, std::span<std::optional<Entry>> to,
+                           ReadMode mode) const;
+};
+
 template <class Entry>
 class SparseIndex {
  public:
-  const std::vector<Entry>& entries() const { return entries_; }
-  bool empty() const { return entries_.empty(); }
-  std::size_t memory_bytes() const { return entries_.capacity() * sizeof(Entry); }
+  enum class Found : std::uint8_t { good, missing, broken };
 
-  // Adds a row; one that does not follow the last is left out, as lookups need order.
-  void add(const Entry& entry) {
-    if (!entries_.empty() && !entry.follows(entries_.back())) return;
-    entries_.push_back(entry);
-  }
-
-  // Drops rows for which `beyond` is true; they are at the end.
-  template <class Beyond>
-  void cut(Beyond beyond) {
-    while (!entries_.empty() && beyond(entries_.back())) entries_.pop_back();
-    rewrite_ = rewrite_ || written_ > entries_.size();
-    written_ = std::min(written_, entries_.size());
-  }
-
-  // Writes the rows the file does not have yet.
+  // Finds the file of a segment that was there before; reads its header and last row.
   //
-  // header   bytes before the first row
-  Result<void> write(Disk& disk, const std::string& path, const std::string& header);
+  // Errors   any I/O code
+  Result<Found> open(Disk& disk, const std::string& path);
+  bool is_open() const { return open_; }
+  // There are no rows; a file that is there is overwritten.
+  void start_anew();
 
-  // Reads the file; false when it is missing, cut short or out of order: the index is then empty.
-  Result<bool> load(Disk& disk, const std::string& path, const std::string& header);
+  const Rows<Entry>& rows() const { return rows_; }               // that are in the file
+  const std::vector<Entry>& pending() const { return pending_; }  // behind them
+  const std::optional<Entry>& last() const { return last_; }
+  std::uint64_t count() const { return rows_.count + pending_.size(); }
+  // Row number `at`, wherever it is. May wait for the disk.
+  Result<std::optional<Entry>> row(std::uint64_t at) const {
+    if (at >= count()) return std::optional<Entry>{};
+    if (at >= rows_.count) return std::optional<Entry>{pending_[at - rows_.count]};
+    return rows_.row(at, ReadMode::blocking);
+  }
 
-  void forget() { entries_ = {}; }
+  // Adds a row; one that does not follow the last is left out, as look-ups need order.
+  void add(const Entry& entry) {
+    if (last_ && !entry.follows(*last_)) return;
+    pending_.push_back(entry);
+    last_ = entry;
+  }
+
+  // Keeps the first `count` rows. Waits for the disk.
+  Result<void> keep(std::uint64_t count);
+
+  // Writes the rows the file does not have yet; they stay in memory when that fails.
+  Result<void> write(Disk& disk, const std::string& path);
 
  private:
-  std::vector<Entry> entries_;
-  std::size_t written_ = 0;
-  bool rewrite_ = false;  // the file has rows that were cut here
+  Rows<Entry> rows_;
+  std::vector<Entry> pending_;
+  std::optional<Entry> last_;
+  bool open_ = false;
 };
 
+extern template struct Rows<OffsetEntry>;
+extern template struct Rows<TimeEntry>;
+extern template struct Rows<ArrivalEntry>;
 extern template class SparseIndex<OffsetEntry>;
 extern template class SparseIndex<TimeEntry>;
 extern template class SparseIndex<ArrivalEntry>;
-
-// What .arrivals begins with: "SLAR", version 1 (4 bytes, big-endian).
-const std::string& arrivals_header();
 
 }  // namespace strandline

@@ -1,0 +1,66 @@
+#include "storage/log/digest.h"
+
+#include <algorithm>
+#include <array>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/errc.h"
+#include "protocol/base/hash.h"
+#include "storage/checkpoint/guarded_file.h"
+#include "storage/log/batch_walk.h"
+
+namespace strandline {
+namespace {
+
+constexpr FileKind kDigestKind{.magic = "SLDG", .version = 1};
+constexpr std::size_t kPayloadBytes = 24;
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+
+Result<std::uint64_t> hash_of(const File& file, std::uint64_t size) {
+  Xxh3 hash;
+  std::vector<std::byte> piece(kPieceBytes);
+  for (std::uint64_t at = 0; at < size;) {
+    const std::size_t wanted = std::min<std::uint64_t>(piece.size(), size - at);
+    STRANDLINE_TRY(const std::size_t got, file.read_at(at, MutableByteView{piece}.first(wanted)));
+    if (got == 0) return Errc::corrupt_file;
+    hash.update(ByteView{piece}.first(got));
+    at += got;
+  }
+  return hash.digest();
+}
+
+}  // namespace
+
+Result<SegmentDigest> read_digest(const Segment& segment) {
+  STRANDLINE_TRY(const std::vector<std::byte> payload,
+                 read_file(segment.disk(), segment.path(kDigestSuffix), kDigestKind));
+  if (payload.size() != kPayloadBytes) return Errc::corrupt_file;
+  return SegmentDigest{.log_bytes = load_be<std::uint64_t>(payload.data()),
+                       .end_offset = Offset{load_be<std::int64_t>(payload.data() + 8)},
+                       .log_xxh3 = load_be<std::uint64_t>(payload.data() + 16)};
+}
+
+Result<void> run(const SealJob& job) {
+  Segment& segment = *job.segment;
+  STRANDLINE_TRYV(segment.file()->sync());
+  STRANDLINE_TRYV(segment.sync_indexes());
+  const std::uint64_t size = segment.size();
+  BatchWalk walk{
+      segment.file(), {.end = size, .offset = segment.base_offset()}, ReadMode::blocking};
+  walk.check_checksums();
+  for (bool more = true; more;) {
+    auto next = walk.next();
+    if (!next && next.error() == Errc::corrupt_batch) segment.report(walk.damage());
+    STRANDLINE_TRY(more, std::move(next));
+  }
+  if (walk.next_offset() != job.end_offset) return Errc::corrupt_batch;
+  STRANDLINE_TRY(const std::uint64_t hash, hash_of(*segment.file(), size));
+  std::array<std::byte, kPayloadBytes> payload;
+  store_be(payload.data(), size);
+  store_be(payload.data() + 8, job.end_offset.value());
+  store_be(payload.data() + 16, hash);
+  return replace_file(segment.disk(), segment.path(kDigestSuffix), kDigestKind, payload,
+                      Replacement::durable);
+}
+
+}  // namespace strandline

@@ -1,0 +1,164 @@
+// Taking a segment back to an earlier end, after a crash or for a truncation.
+#include <algorithm>
+
+#include "protocol/base/errc.h"
+#include "storage/log/batch_walk.h"
+#include "storage/log/segment.h"
+
+namespace strandline {
+
+Result<bool> Segment::load_times(Offset end) {
+  const std::lock_guard lock{mutex_};
+  STRANDLINE_TRY(const auto found, arrivals_.open(disk_, path(kArrivalsSuffix)));
+  const auto last = arrivals_.last();
+  if (found != SparseIndex<ArrivalEntry>::Found::good || !last ||
+      base_offset_ + last->relative_offset + 1 != end) {
+    return false;
+  }
+  STRANDLINE_TRY(const auto first, arrivals_.row(0));
+  times_ = {.max_timestamp = Timestamp{last->highest_event_time},
+            .max_timestamp_offset = kNoOffset,
+            .first_append_time = Timestamp{first ? first->append_time : last->append_time},
+            .last_append_time = Timestamp{last->append_time}};
+  last_offset_ = end - 1;
+  return true;
+}
+
+// Keeps the rows of arrivals below `end`, and what they say of times.
+Result<void> Segment::restore_arrivals(Offset end, Timestamp when_unknown) {
+  using Found = SparseIndex<ArrivalEntry>::Found;
+  if (!arrivals_.is_open() || arrivals_.pending().empty()) {
+    STRANDLINE_TRY(const Found found, arrivals_.open(disk_, path(kArrivalsSuffix)));
+    if (found == Found::missing && end > base_offset_) {
+      reporter_.rebuilt(path(kArrivalsSuffix), "missing");
+    } else if (found == Found::broken) {
+      reporter_.rebuilt(path(kArrivalsSuffix), "damaged");
+    }
+  }
+  // From the end, so that a damaged row in the middle does not hide the good ones behind it.
+  std::uint64_t keep = arrivals_.count();
+  for (; keep > 0; --keep) {
+    STRANDLINE_TRY(const auto row, arrivals_.row(keep - 1));
+    if (row && base_offset_ + row->relative_offset < end) break;
+  }
+  STRANDLINE_TRYV(arrivals_.keep(keep));
+  times_.first_append_time = times_.last_append_time = kNoTimestamp;
+  if (const auto last = arrivals_.last()) {
+    STRANDLINE_TRY(const auto first, arrivals_.row(0));
+    times_.first_append_time = Timestamp{first ? first->append_time : last->append_time};
+    times_.last_append_time = Timestamp{last->append_time};
+  } else if (end > base_offset_) {
+    // Later than the truth: records are kept longer, never shorter.
+    times_.first_append_time = times_.last_append_time = when_unknown;
+  }
+  return success();
+}
+
+// True when the last time row is that of a batch up to the one at `place`, and none is missing.
+Result<bool> Segment::time_rows_fit(const BatchPlace& place) {
+  BatchWalk walk{file_, {place.position, size(), place.offset}, ReadMode::blocking};
+  const auto there = walk.next();
+  if (!there && there.error() != Errc::corrupt_batch) return there.error();
+  if (!there || !there.value()) return false;
+  const std::int64_t time = walk.header().max_timestamp.value();
+  const auto last = timestamps_.last();
+  if (!last) return time < 0;
+  if (time > last->timestamp) return false;
+  const auto before = [&](const OffsetEntry& e) {
+    return e.relative_offset <= last->relative_offset;
+  };
+  STRANDLINE_TRY(const auto row, offsets_.rows().last_where(before, ReadMode::blocking));
+  std::optional<BatchPlace> near;
+  if (row) {
+    STRANDLINE_TRY(near, place_of(*row, ReadMode::blocking));
+  }
+  const BatchPlace start{.position = 0, .offset = base_offset_};
+  const Offset named = base_offset_ + last->relative_offset;
+  STRANDLINE_TRY(const auto found, batch_ending_at(near.value_or(start), named));
+  return found && found->time.value() == last->timestamp;
+}
+
+// Keeps the index rows of batches that end below `end`; returns the batch of the last one.
+Result<BatchPlace> Segment::restore_rows(Offset end) {
+  const BatchPlace start{.position = 0, .offset = base_offset_};
+  const auto below = [&](const auto& e) { return base_offset_ + e.relative_offset < end; };
+  using Found = SparseIndex<OffsetEntry>::Found;
+  Found found = Found::good;
+  if (!offsets_.is_open()) {
+    STRANDLINE_TRY(found, offsets_.open(disk_, path(kOffsetIndexSuffix)));
+  }
+  if (!timestamps_.is_open()) {
+    STRANDLINE_TRYV(timestamps_.open(disk_, path(kTimeIndexSuffix)));
+  }
+  STRANDLINE_TRYV(write_rows());
+  std::string why = found == Found::missing && end > base_offset_ ? "missing" : "";
+  STRANDLINE_TRY(const std::uint64_t kept, offsets_.rows().count_where(below, ReadMode::blocking));
+  STRANDLINE_TRYV(offsets_.keep(kept));
+  if (const auto last = offsets_.last()) {
+    const auto covered = [&](const TimeEntry& e) {
+      return e.relative_offset <= last->relative_offset;
+    };
+    STRANDLINE_TRY(const std::uint64_t times,
+                   timestamps_.rows().count_where(covered, ReadMode::blocking));
+    STRANDLINE_TRYV(timestamps_.keep(times));
+    STRANDLINE_TRY(const auto place, place_of(*last, ReadMode::blocking));
+    if (place) {
+      STRANDLINE_TRY(const bool fit, time_rows_fit(*place));
+      if (fit) return *place;
+      why = "the time index does not fit";
+    } else {
+      why = "its last row names no batch";
+    }
+  }
+  if (!why.empty()) reporter_.rebuilt(path(kOffsetIndexSuffix), why);
+  STRANDLINE_TRYV(offsets_.keep(0));
+  STRANDLINE_TRYV(timestamps_.keep(0));
+  return start;
+}
+
+Result<void> Segment::write_rows() {
+  STRANDLINE_TRYV(offsets_.write(disk_, path(kOffsetIndexSuffix)));
+  return timestamps_.write(disk_, path(kTimeIndexSuffix));
+}
+
+Result<BatchPlace> Segment::restore(Offset end, std::uint64_t file_end, Timestamp when_unknown,
+                                    std::int64_t index_interval_bytes) {
+  const std::lock_guard lock{mutex_};
+  for (auto& cursor : cursors_) cursor.store(0, std::memory_order_relaxed);
+  size_.store(file_end, std::memory_order_release);
+  times_ = {};
+  last_offset_ = kNoOffset;
+  STRANDLINE_TRYV(restore_arrivals(end, when_unknown));
+  STRANDLINE_TRY(BatchPlace at, restore_rows(end));
+  indexed_position_ = at.position;
+  if (const auto last = timestamps_.last()) {
+    times_.max_timestamp = Timestamp{last->timestamp};
+    times_.max_timestamp_offset = base_offset_ + last->relative_offset;
+  }
+  BatchWalk walk{file_, {at.position, file_end, at.offset, base_offset_}, ReadMode::blocking};
+  while (at.offset < end) {
+    const auto more = walk.next();
+    if (!more && more.error() != Errc::corrupt_batch) return more.error();
+    if (!more || !more.value()) {
+      report(more ? Damage{.file = path(kLogSuffix),
+                           .position = at.position,
+                           .offset = at.offset,
+                           .expected = "records up to offset " + std::to_string(end.value()),
+                           .found = "the end of the file"}
+                  : walk.damage());
+      return Errc::corrupt_batch;
+    }
+    if (walk.next_offset() > end) break;
+    index_position(walk.header(), walk.position(), index_interval_bytes);
+    at = {.position = walk.end_position(), .offset = walk.next_offset()};
+  }
+  size_.store(at.position, std::memory_order_release);
+  checked_.remove(at.position, UINT64_MAX);
+  // Append times of batches behind the last row are lost with it.
+  const bool all_told =
+      !arrivals_.last() || base_offset_ + arrivals_.last()->relative_offset >= last_offset_;
+  if (!all_told) times_.last_append_time = std::max(times_.last_append_time, when_unknown);
+  return at;
+}
+
+}  // namespace strandline
