@@ -14,6 +14,13 @@ constexpr char kDirectory[] = "__cluster_metadata-0";
 constexpr std::uint64_t kReadBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kBatchBytesMax = std::size_t{64} << 20;
 
+// The log's entry in the checkpoint, under the id that Kafka gives its metadata topic.
+PartitionKey checkpoint_key() {
+  PartitionKey key;
+  key.topic_id.bytes.back() = std::byte{1};
+  return key;
+}
+
 // Kept for ever: the log is the metadata.
 LogConfig metadata_log_config() {
   return {.segment_bytes = std::int64_t{64} << 20,
@@ -25,14 +32,17 @@ LogConfig metadata_log_config() {
 
 }  // namespace
 
-Result<std::unique_ptr<MetadataLog>> MetadataLog::open(Disk& disk, Timestamp now,
-                                                       DamageReporter& reporter,
+Result<std::unique_ptr<MetadataLog>> MetadataLog::open(Disk& disk, Checkpoint& checkpoint,
+                                                       Timestamp now, DamageReporter& reporter,
                                                        const OnRecord& on_record) {
   STRANDLINE_TRYV(disk.create_directories(kDirectory));
   STRANDLINE_TRYV(disk.sync_directory(""));
-  STRANDLINE_TRY(auto log, PartitionLog::open(disk, kDirectory, metadata_log_config(),
-                                              RecoveryPoint{}, now, reporter));
-  std::unique_ptr<MetadataLog> opened{new MetadataLog{std::move(log)}};
+  RecoveryPoint point;
+  if (const auto known = checkpoint.find(checkpoint_key()))
+    point = {.known = true, .state = *known};
+  STRANDLINE_TRY(auto log,
+                 PartitionLog::open(disk, kDirectory, metadata_log_config(), point, now, reporter));
+  std::unique_ptr<MetadataLog> opened{new MetadataLog{std::move(log), checkpoint}};
   STRANDLINE_TRYV(opened->replay(on_record));
   return opened;
 }
@@ -87,8 +97,16 @@ Result<void> MetadataLog::append(std::span<const MetadataRecord> records, Timest
 
 std::optional<SyncJob> MetadataLog::begin_sync() { return log_->begin_sync(); }
 
-Result<void> MetadataLog::run(const std::optional<SyncJob>& job) {
-  return job ? strandline::run(*job) : Result<void>{success()};
+Result<void> MetadataLog::run(const std::optional<SyncJob>& job) const {
+  if (!job) return success();
+  STRANDLINE_TRYV(strandline::run(*job));
+  // Topics hang on every record here: from now on a restart must take a bad one for damage, and
+  // never for the torn end of the log.
+  checkpoint_.put(checkpoint_key(), {.flushed_end = job->end,
+                                     .log_start = Offset{0},
+                                     .high_watermark = job->end,
+                                     .epochs = {{LeaderEpoch{0}, Offset{0}}}});
+  return checkpoint_.write();
 }
 
 void MetadataLog::finish_sync(const std::optional<SyncJob>& job, const Result<void>& result) {

@@ -35,7 +35,7 @@ void MetadataService::persist() {
   const Result<void> appended = log_->append(queue_.front().records, wall_now());
   if (!appended) return finish(appended.error());
   shard_.sync_pool().submit([this, job = log_->begin_sync()]() mutable {
-    const Result<void> synced = MetadataLog::run(job);
+    const Result<void> synced = log_->run(job);
     shard_.loop().post([this, job = std::move(job), synced] {
       log_->finish_sync(job, synced);
       committed(synced);
