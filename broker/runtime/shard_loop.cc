@@ -30,19 +30,28 @@ Timestamp wall_now() {
   return Timestamp{t.tv_sec * 1000 + t.tv_nsec / 1'000'000};
 }
 
+namespace {
+
+// With work coming in all the time there is always something ready: without a bound one client that
+// streams without waiting would keep all others' answers from being sent.
+constexpr Duration kTurnMax = std::chrono::milliseconds{1};
+
+}  // namespace
+
 struct ShardLoop::State {
   State(std::string thread_name, SenderSlot own_slot, std::size_t senders)
       : name(std::move(thread_name)),
         slot(own_slot),
-        mailbox(senders),
         context(1),
+        mailbox(senders),
         mail(context, ::dup(mailbox.wake_fd())),
         timer(context) {}
 
   std::string name;
   SenderSlot slot;
-  Mailbox mailbox;
+  // Made first, destroyed last: tasks that never ran hold sockets, and those need it to close.
   asio::io_context context;
+  Mailbox mailbox;
   asio::posix::stream_descriptor mail;
   asio::steady_timer timer;
   std::map<TimerId, Task> timers;
@@ -69,7 +78,9 @@ void ShardLoop::run() {
   set_sender_slot(state_->slot);
   while (!state_->stopping) {
     state_->context.run_one();
-    state_->context.poll();
+    const Instant began = steady_now();
+    while (state_->context.poll_one() > 0 && steady_now() - began < kTurnMax) {
+    }
     // Work of this turn may add work for its end; take what is there now, so that a turn ends.
     std::vector<Task> last;
     last.swap(state_->end_of_turn);

@@ -52,8 +52,9 @@ class ShardLoop {
   TimerId after(Duration delay, Task task);
   void cancel(const TimerId& timer);
 
-  // Runs `task` when the loop has handled everything that was ready, before it sleeps. Work that
-  // gains from seeing several requests at once (starting a sync) waits for this moment.
+  // Runs `task` when the loop has handled what was ready, or has been at it for a millisecond;
+  // before it sleeps. Work that gains from seeing several requests at once (starting a sync) waits
+  // for this moment.
   void at_end_of_turn(Task task);
 
   // Ends the loop after what is posted already; join() waits for the thread.

@@ -18,11 +18,12 @@ namespace strandline {
 
 struct ShardServer {
   ShardServer(ShardIndex index, std::size_t senders, MemoryBudget& budget)
-      : loop("shard-" + std::to_string(index), SenderSlot{index}, senders), buffers(budget) {}
+      : buffers(budget), loop("shard-" + std::to_string(index), SenderSlot{index}, senders) {}
 
-  ShardLoop loop;
   ShardMetrics metrics;
   BufferPool buffers;
+  // Destroyed before the buffers: work that never ran holds some of them.
+  ShardLoop loop;
   std::unique_ptr<Shard> shard;
   std::unique_ptr<PartitionManager> manager;
   std::unique_ptr<Checkpointer> checkpointer;
