@@ -70,7 +70,7 @@ class BufferPool {
  private:
   friend class BufferRef;
 
-  static constexpr std::size_t kClasses = 17;  // 4 KiB … 256 MiB
+  static constexpr std::size_t kClasses = 21;  // 4 KiB … 4 GiB: any frame a peer may announce
   static constexpr std::size_t kIdleBytesMax = std::size_t{8} << 20;
 
   static std::size_t class_of(std::size_t size);

@@ -75,6 +75,7 @@ void Connection::close(CloseReason reason) {
   open_ = false;
   context_.open_connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.count_closed(reason);
+  if (context_.beyond_budget == this) context_.beyond_budget = nullptr;
   output_ = OutputQueue{};
   account_output();
   slots_.clear();
@@ -84,9 +85,25 @@ void Connection::close(CloseReason reason) {
   context_.on_closed(*this);
 }
 
-bool Connection::may_read() const {
+bool Connection::may_read() {
   return open_ && !peer_done_ && slots_.size() < context_.limits.requests_in_flight_max &&
-         output_.bytes() < context_.limits.output_bytes_max && !context_.budget.is_exhausted();
+         output_.bytes() < context_.limits.output_bytes_max && may_take_memory();
+}
+
+bool Connection::may_take_memory() {
+  if (!context_.budget.is_exhausted()) return true;
+  if (frames_.pending().empty()) return false;
+  if (context_.beyond_budget == nullptr) context_.beyond_budget = this;
+  return context_.beyond_budget == this;
+}
+
+// The limits of this connection end with an answer of its own, which then looks again; memory may
+// be given back by anybody, so that somebody has to ask for it.
+void Connection::pause_reading() {
+  if (!paused_) context_.metrics.reads_paused.add();
+  paused_ = true;
+  frames_.release_when_idle();  // or it would keep others from the memory it waits for
+  if (context_.budget.is_exhausted()) context_.any_paused = true;
 }
 
 void Connection::wait_readable() {
@@ -102,7 +119,7 @@ void Connection::wait_readable() {
 void Connection::resume_reading() {
   if (peer_done_) {
     if (open_ && take_frames() && is_drained()) close(CloseReason::peer);
-  } else if (!waiting_readable_ && may_read()) {
+  } else if (open_ && !waiting_readable_ && !read_planned_) {
     on_readable();
   }
 }
@@ -112,12 +129,11 @@ void Connection::on_readable() {
     // Frames that were received while a limit stopped us come first.
     if (!take_frames()) return;
     if (!may_read()) {
-      if (open_ && !peer_done_) {
-        context_.metrics.reads_paused.add();
-        context_.any_paused = true;
-      }
+      if (open_ && !peer_done_) pause_reading();
       return;
     }
+    // The time in which nothing was read was ours, not the peer's.
+    if (std::exchange(paused_, false)) last_progress_ = steady_now();
     if (!read_some()) {
       if (!open_ || peer_done_) return;
       frames_.release_when_idle();
@@ -126,7 +142,11 @@ void Connection::on_readable() {
     }
   }
   // Others first; then go on where we are.
-  context_.loop.post([self = shared_from_this()] { self->resume_reading(); });
+  read_planned_ = true;
+  context_.loop.post([self = shared_from_this()] {
+    self->read_planned_ = false;
+    self->resume_reading();
+  });
 }
 
 bool Connection::read_some() {
@@ -161,6 +181,7 @@ bool Connection::take_frames() {
     }
     if (!next.value().has_value()) return true;
     any_frame_ = true;
+    if (context_.beyond_budget == this) context_.beyond_budget = nullptr;
     slots_.emplace_back();
     const std::uint64_t sequence = first_sequence_ + slots_.size() - 1;
     context_.on_request(Request{shared_from_this(), sequence, std::move(*next.value())});
@@ -194,6 +215,8 @@ void Connection::answered(std::uint64_t sequence, std::vector<OutputPiece> piece
   STRANDLINE_ASSERT(!slot.answered);
   slot.answered = true;
   slot.pieces = std::move(pieces);
+  // How long the answer took does not count against the peer.
+  if (output_.empty()) last_progress_ = steady_now();
   while (!slots_.empty() && slots_.front().answered) {
     for (OutputPiece& piece : slots_.front().pieces) output_.push(std::move(piece));
     slots_.pop_front();
@@ -255,7 +278,9 @@ void Connection::check_idle(Instant now) {
   const Duration quiet = now - last_progress_;
   if (!output_.empty()) {
     if (quiet > context_.limits.stall_max) close(CloseReason::slow_reader);
-  } else if (!frames_.pending().empty() && may_read()) {
+  } else if (!waiting_readable_) {
+    return;  // it is not the peer that is waited for
+  } else if (!frames_.pending().empty()) {
     if (quiet > context_.limits.stall_max) close(CloseReason::half_sent);
   } else if (slots_.empty() && quiet > context_.limits.idle_max) {
     close(CloseReason::idle);

@@ -84,8 +84,11 @@ struct ConnectionContext {
   std::function<void(Connection&)> on_closed;
   // Of the whole process, for max.connections.
   std::atomic<std::int64_t>& open_connections;
-  // Set when a connection was left unread because of a limit; the table looks again.
+  // Set when a connection is left unread for want of memory; the table looks again.
   bool any_paused = false;
+  // The one connection that may finish the frame it has begun although memory is used up: frames
+  // that are all half received could else hold all memory for ever.
+  const Connection* beyond_budget = nullptr;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -120,7 +123,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool read_some();  // false: nothing more to read now
   bool take_frames();
   void refuse_length();
-  bool may_read() const;
+  bool may_read();
+  bool may_take_memory();
+  void pause_reading();
 
   void answered(std::uint64_t sequence, std::vector<OutputPiece> pieces);
   void flush();
@@ -143,7 +148,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool open_ = true;
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
+  bool read_planned_ = false;
   bool flush_planned_ = false;
+  bool paused_ = false;     // not read because of a limit of ours
   bool peer_done_ = false;  // the peer closed its side; answers still go out
   bool any_frame_ = false;
 };

@@ -15,7 +15,8 @@ ByteView FrameReader::pending() const {
 std::size_t FrameReader::room_wanted() const {
   const ByteView begun = pending();
   // A peer that has sent a large frame before may be given the room for another at once.
-  const std::size_t trusted = std::max({kFirstBytes, 2 * begun.size(), largest_frame_});
+  const std::size_t trusted =
+      std::max({kFirstBytes, 2 * begun.size(), std::min(largest_frame_, kTrustedBytesMax)});
   if (begun.size() < kLengthBytes) return trusted;
   const std::size_t whole = kLengthBytes + load_be<std::uint32_t>(begun.data());
   return std::clamp(whole, std::min(trusted, kFirstBytes), trusted);

@@ -47,6 +47,9 @@ class FrameReader {
  private:
   static constexpr std::size_t kLengthBytes = 4;
   static constexpr std::size_t kFirstBytes = std::size_t{16} << 10;
+  // Room that a peer is given for having used it before: a full produce request. More would let a
+  // connection that sent one huge frame hold as much for each small one after it.
+  static constexpr std::size_t kTrustedBytesMax = std::size_t{2} << 20;
 
   // Room for the frame that has begun, as far as its received part justifies.
   std::size_t room_wanted() const;

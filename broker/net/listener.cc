@@ -79,34 +79,32 @@ void Listener::accept_next() {
         continue;
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EMFILE || errno == ENFILE) {
-        out_of_descriptors();
-      } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        const error_code failed{errno, boost::system::system_category()};
-        log_limited(LogLevel::error, "net", "accept", "accept failed",
-                    {{"error", failed.message()}});
-        loop_.after(kRetryAfterError, [this] { accept_next(); });
-        return;
-      }
-      break;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      if ((errno == EMFILE || errno == ENFILE) && turn_one_away()) break;
+      const error_code failed{errno, boost::system::system_category()};
+      log_limited(LogLevel::error, "net", "accept", "accept failed", {{"error", failed.message()}});
+      // At once it would fail again, and keep the shard busy with it.
+      loop_.after(kRetryAfterError, [this] { accept_next(); });
+      return;
     }
     accept_next();
   });
 }
 
-void Listener::out_of_descriptors() {
+bool Listener::turn_one_away() {
   log_limited(LogLevel::error, "net", "descriptors",
               "no descriptor left, turning connections away; raise the limit (ulimit -n) or lower "
               "files.open.max");
-  if (spare_fd_ >= 0) {
-    ::close(spare_fd_);
-    const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd >= 0) {
-      ::close(fd);
-      metrics_->count_refused(RefuseReason::descriptors);
-    }
+  if (spare_fd_ >= 0) ::close(spare_fd_);
+  const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+  const int why = errno;
+  if (fd >= 0) {
+    ::close(fd);
+    metrics_->count_refused(RefuseReason::descriptors);
   }
   spare_fd_ = open_spare();
+  errno = why;
+  return fd >= 0 || why == EAGAIN;
 }
 
 }  // namespace strandline

@@ -39,7 +39,8 @@ class Listener {
   explicit Listener(ShardLoop& loop);
 
   void accept_next();
-  void out_of_descriptors();
+  // Turns one waiting connection away; false when even that was not possible.
+  bool turn_one_away();
 
   ShardLoop& loop_;
   boost::asio::ip::tcp::acceptor acceptor_;
