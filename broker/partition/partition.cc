@@ -42,8 +42,14 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
   // With LogAppendTime the records carry it already, and the producer is told the same.
   const Timestamp append_time =
       header.timestamp_type() == TimestampType::log_append_time ? header.max_timestamp : wall_now();
-  STRANDLINE_TRY(const AppendInfo info,
-                 log_->append_as_leader(batch, header, leader_epoch_, append_time));
+  const bool was_offline = log_->is_offline();
+  const Result<AppendInfo> appended =
+      log_->append_as_leader(batch, header, leader_epoch_, append_time);
+  if (!appended) {
+    if (!was_offline) fail_append(appended.error());
+    return appended.error();
+  }
+  const AppendInfo& info = appended.value();
   ShardMetrics& metrics = shard_.metrics();
   metrics.append_stall.record(steady_now() - began);
   metrics.produce_batches.add();
@@ -64,6 +70,16 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
                          .end_offset = info.last_offset + 1,
                          .append_time = append_time,
                          .log_start_offset = log_->log_start_offset()};
+}
+
+void Partition::fail_append(const ErrorCode& error) {
+  log_limited(LogLevel::error, "partition", "append",
+              log_->is_offline()
+                  ? "append failed; the partition is offline until the broker is restarted"
+                  : "append failed; its bytes were cut off and the partition goes on",
+              {{"topic", topic_}, {"partition", key_.partition}, {"error", error.message()}});
+  // Nothing of an offline log is synced any more: whoever waits for that would wait for ever.
+  if (log_->is_offline()) end_waits(make_error_code(Errc::kafka_storage_error));
 }
 
 void Partition::when_committed(Offset end, Committed done) {
@@ -177,6 +193,10 @@ void Partition::wake_watches() {
 
 void Partition::abandon(const ErrorCode& error) {
   abandoned_ = true;
+  end_waits(error);
+}
+
+void Partition::end_waits(const ErrorCode& error) {
   std::deque<AckWaiter> waiters = std::exchange(ack_waiters_, {});
   shard_.metrics().delayed_produces.add(-static_cast<std::int64_t>(waiters.size()));
   for (AckWaiter& waiter : waiters) waiter.done(error);

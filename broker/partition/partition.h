@@ -134,7 +134,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   };
 
   void plan_sync();
+  void fail_append(const ErrorCode& error);
   void fail_sync(const ErrorCode& error);
+  void end_waits(const ErrorCode& error);
   void after_sync(const SyncJob& job, const Result<void>& result, Instant started);
   void advance_high_watermark();
   void wake_watches();

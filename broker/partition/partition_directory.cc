@@ -123,7 +123,12 @@ Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
 Result<bool> remove_partition_directory(Disk& disk, const std::string& directory,
                                         const Uuid& topic_id) {
   const std::string doomed = name_apart(directory, topic_id, kDeleteSuffix);
-  STRANDLINE_TRY(const bool moved, move_apart(disk, directory, topic_id, doomed));
+  STRANDLINE_TRY(bool moved, move_apart(disk, directory, topic_id, doomed));
+  if (!moved) {
+    // A topic made anew under the name may have come first and put it out of its way.
+    const std::string stray = name_apart(directory, topic_id, kStraySuffix);
+    STRANDLINE_TRY(moved, move_apart(disk, stray, topic_id, doomed));
+  }
   if (!moved) return false;
   STRANDLINE_TRYV(disk.remove_tree(doomed));
   return true;

@@ -1,0 +1,206 @@
+#include "broker/partition/partition_manager.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "broker/partition/partition_directory.h"
+#include "protocol/base/prng.h"
+#include "tests/unit/broker/partition/partition_harness.h"
+
+namespace strandline {
+namespace {
+
+class ManagerHarness : public ShardHarness {
+ public:
+  explicit ManagerHarness(SimDisk& given) : ShardHarness(given) {
+    CheckpointReport report;
+    checkpoint = Checkpoint::open(disk, report).value();
+    manager = std::make_unique<PartitionManager>(shard, disk, *checkpoint, damage);
+  }
+  ~ManagerHarness() { stop(); }
+
+  // Gives the shard the image; does not wait until it is served.
+  void publish() {
+    on_shard([this, image = metadata.publish()] {
+      manager->apply(image, [this, image] { applied = image->version; });
+    });
+  }
+  void apply() {
+    publish();
+    REQUIRE(reaches([this] { return applied == metadata.image().version; }));
+  }
+
+  Uuid create(const std::string& name, int partitions = 1) {
+    const Uuid id = make_uuid(prng);
+    REQUIRE(metadata.apply(TopicRecord{.topic_id = id, .name = name}).has_value());
+    for (int i = 0; i < partitions; ++i) {
+      REQUIRE(metadata
+                  .apply(PartitionRecord{.topic_id = id,
+                                         .partition = PartitionIndex{i},
+                                         .replicas = {BrokerId{1}},
+                                         .isr = {BrokerId{1}},
+                                         .leader = BrokerId{1},
+                                         .leader_epoch = LeaderEpoch{0}})
+                  .has_value());
+    }
+    return id;
+  }
+  void remove(const Uuid& id) { REQUIRE(metadata.apply(RemoveTopicRecord{id}).has_value()); }
+
+  // On the shard.
+  Partition* find(const Uuid& id, int index = 0) {
+    return shard.partitions().find({id, PartitionIndex{index}});
+  }
+  Offset log_end(const Uuid& id) {
+    return on_shard([&] { return find(id) ? find(id)->bounds().log_end_offset : kNoOffset; });
+  }
+  void produce(const Uuid& id) {
+    on_shard([&] { REQUIRE(append_to(*find(id), {}).has_value()); });
+  }
+  bool reaches_synced(const Uuid& id) {
+    return reaches([&] {
+      const PartitionBounds bounds = find(id)->bounds();
+      return bounds.high_watermark == bounds.log_end_offset;
+    });
+  }
+  bool exists(const std::string& path) { return disk.exists(path).value(); }
+
+  Prng prng{3};
+  MetadataState metadata{make_uuid(prng)};
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<PartitionManager> manager;
+  std::uint64_t applied = 0;
+};
+
+TEST_CASE("PartitionManager: the image is shown once its partitions are open",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid id = t.create("t", 3);
+  DiskGate opens{disk, DiskCall::open};
+  t.publish();
+  opens.wait_for_first();
+  CHECK(t.on_shard([&] { return t.shard.image() == nullptr; }));
+  opens.open();
+  REQUIRE(t.reaches([&] { return t.applied == t.metadata.image().version; }));
+  t.on_shard([&] {
+    REQUIRE(t.shard.image() != nullptr);
+    for (int i = 0; i < 3; ++i) CHECK(t.find(id, i) != nullptr);
+    CHECK(t.shard.partitions().offline().empty());
+  });
+}
+
+TEST_CASE("PartitionManager: a deleted topic's records and checkpoint go with it",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid id = t.create("t");
+  const Uuid other = t.create("other");
+  t.apply();
+  t.produce(id);
+  REQUIRE(t.reaches_synced(id));
+  t.checkpoint->put({id, PartitionIndex{0}}, PartitionCheckpoint{});
+  t.remove(id);
+  t.apply();
+  CHECK(t.log_end(id) == kNoOffset);
+  CHECK(t.log_end(other) == Offset{0});
+  t.stop();  // the removal is behind the image
+  CHECK_FALSE(t.exists("t-0"));
+  CHECK(t.exists("other-0"));
+  CHECK_FALSE(t.checkpoint->find({id, PartitionIndex{0}}).has_value());
+  CHECK(t.disk_failures == 0);
+}
+
+TEST_CASE("PartitionManager: a topic made anew under the same name is empty",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid old = t.create("t");
+  t.apply();
+  t.produce(old);
+  REQUIRE(t.reaches_synced(old));
+  t.remove(old);
+  Uuid fresh;
+  SECTION("in a later image") {
+    t.apply();
+    fresh = t.create("t");
+  }
+  SECTION("in the same image") { fresh = t.create("t"); }
+  t.apply();
+  CHECK(t.log_end(old) == kNoOffset);
+  CHECK(t.log_end(fresh) == Offset{0});
+  t.produce(fresh);
+  REQUIRE(t.reaches_synced(fresh));
+  t.stop();
+  // Whichever came first, nothing is left of the old one.
+  CHECK(t.exists("t-0"));
+  const auto names = disk.list("").value();
+  CHECK(std::count_if(names.begin(), names.end(),
+                      [](const std::string& name) { return name.ends_with('/'); }) == 1);
+  CHECK(t.disk_failures == 0);
+}
+
+TEST_CASE("PartitionManager: deleting a topic in the middle of its sync is no disk failure",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid id = t.create("t");
+  t.apply();
+  {
+    DiskGate syncs{disk, DiskCall::sync};
+    t.produce(id);
+    syncs.wait_for_first();
+    t.remove(id);
+    t.apply();
+    // On another disk thread the directory goes, under the sync.
+    REQUIRE(t.reaches([&] { return !t.exists("t-0"); }));
+  }
+  t.stop();
+  CHECK(t.disk_failures == 0);
+}
+
+TEST_CASE("PartitionManager: a log that does not open is offline, all others are served",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid bad = t.create("bad");
+  const Uuid good = t.create("good");
+  disk.plan({.call = DiskCall::open, .repeat = 1000, .path_part = "bad-0/"});
+  t.apply();
+  t.on_shard([&] {
+    const PartitionKey key{bad, PartitionIndex{0}};
+    CHECK(t.find(bad) == nullptr);
+    CHECK(t.find(good) != nullptr);
+    CHECK(t.shard.partitions().absent_error(key) == Errc::kafka_storage_error);
+    CHECK(t.shard.partitions().absent_error({good, PartitionIndex{9}}) ==
+          Errc::not_leader_or_follower);
+  });
+  // Deleting it takes it off the books as well.
+  t.remove(bad);
+  t.apply();
+  t.on_shard([&] { CHECK(t.shard.partitions().offline().empty()); });
+}
+
+TEST_CASE("PartitionManager: what was acknowledged is there after a power loss",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  Uuid id;
+  {
+    ManagerHarness t{disk};
+    id = t.create("t");
+    t.apply();
+    for (int i = 0; i < 5; ++i) t.produce(id);
+    REQUIRE(t.reaches_synced(id));
+  }
+  disk.crash(CrashModel::power_loss());
+  ManagerHarness t{disk};
+  REQUIRE(t.create("t") == id);  // the same seed
+  t.apply();
+  CHECK(t.log_end(id) == Offset{5});
+}
+
+}  // namespace
+}  // namespace strandline

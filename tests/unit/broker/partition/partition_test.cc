@@ -1,0 +1,293 @@
+#include "broker/partition/partition.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "protocol/base/errc.h"
+#include "tests/unit/broker/partition/partition_harness.h"
+#include "tests/unit/storage/io/disks.h"
+
+namespace strandline {
+namespace {
+
+const ErrorCode kStorageError = make_error_code(Errc::kafka_storage_error);
+
+TEST_CASE("Partition: acks=all is answered when the sync is done, not before", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] { REQUIRE(t.produce({.records = 3}).has_value()); });
+  syncs.wait_for_first();
+  t.on_shard([&] {
+    CHECK(t.acks_come() == 0);
+    CHECK(t.partition->bounds().high_watermark == Offset{0});
+    CHECK(t.partition->bounds().log_end_offset == Offset{3});
+    CHECK(t.metrics.delayed_produces.value() == 1);
+  });
+  syncs.open();
+  REQUIRE(t.reaches_acks(1));
+  CHECK_FALSE(t.acks[0].error);
+  CHECK(t.acks[0].high_watermark == Offset{3});
+  CHECK(t.metrics.delayed_produces.value() == 0);
+}
+
+TEST_CASE("Partition: appends of one turn share a sync", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  const std::uint64_t before = disk.count(DiskCall::sync);
+  t.on_shard([&] {
+    for (int i = 0; i < 10; ++i) REQUIRE(t.produce().has_value());
+  });
+  REQUIRE(t.reaches_acks(10));
+  CHECK(disk.count(DiskCall::sync) == before + 1);
+}
+
+TEST_CASE("Partition: what is appended while a sync runs shares the next one", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  const std::uint64_t before = disk.count(DiskCall::sync);
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  syncs.wait_for_first();
+  for (int i = 0; i < 10; ++i) {
+    t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  }
+  syncs.open();
+  REQUIRE(t.reaches_acks(11));
+  CHECK(disk.count(DiskCall::sync) == before + 2);
+  // The first sync made the first append safe and promised nothing about the rest.
+  CHECK(t.acks[0].high_watermark == Offset{1});
+  CHECK(t.acks[1].high_watermark == Offset{11});
+}
+
+TEST_CASE("Partition: a failed sync acknowledges nothing and ends the broker", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  REQUIRE(t.reaches_acks(1));
+  disk.plan({.call = DiskCall::sync});
+  const std::uint64_t before = disk.count(DiskCall::sync);
+  t.on_shard([&] {
+    REQUIRE(t.produce().has_value());
+    REQUIRE(t.produce().has_value());
+  });
+  REQUIRE(t.reaches_acks(3));
+  CHECK(t.acks[1].error == kStorageError);
+  CHECK(t.acks[2].error == kStorageError);
+  CHECK(t.disk_failures == 1);
+  t.on_shard([&] {
+    CHECK(t.partition->bounds().high_watermark == Offset{1});
+    CHECK_FALSE(t.produce().has_value());
+    ErrorCode late;
+    t.partition->when_committed(Offset{2}, [&](const ErrorCode& error) { late = error; });
+    CHECK(late == kStorageError);
+    t.partition->start_sync();
+  });
+  CHECK(disk.count(DiskCall::sync) == before + 1);  // never asked again
+}
+
+TEST_CASE("Partition: a duplicate is answered with its first offset, and waits as long",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  DiskGate syncs{disk, DiskCall::sync};
+  const TestBatch batch{.records = 2, .producer = ProducerId{7}, .sequence = 0};
+  t.on_shard([&] {
+    REQUIRE(t.produce(batch).value().base_offset == Offset{0});
+    REQUIRE(t.produce({.producer = ProducerId{7}, .sequence = 2}).value().base_offset == Offset{2});
+    const auto again = t.produce(batch);
+    REQUIRE(again.has_value());
+    CHECK(again.value().base_offset == Offset{0});
+    CHECK(again.value().end_offset == Offset{2});
+    CHECK(t.partition->bounds().log_end_offset == Offset{3});
+    CHECK(t.acks_come() == 0);
+  });
+  syncs.open();
+  REQUIRE(t.reaches_acks(3));
+  for (const auto& ack : t.acks) CHECK_FALSE(ack.error);
+  CHECK(t.metrics.produce_duplicates.value() == 1);
+}
+
+TEST_CASE("Partition: with flush.on.ack=false nobody waits for the disk", "[partition]") {
+  SimDisk disk{1};
+  TopicConfig config;
+  config.flush_on_ack = false;
+  PartitionHarness t{disk, config};
+  disk.plan({.call = DiskCall::sync, .repeat = 1000});
+  t.on_shard([&] {
+    REQUIRE(t.produce({.records = 5}).has_value());
+    CHECK(t.acks_come() == 1);
+    CHECK(t.partition->bounds().high_watermark == Offset{5});
+  });
+  CHECK(t.disk_failures == 0);
+}
+
+TEST_CASE("Partition: an append that failed and was cut off harms nobody else", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  t.on_shard([&] {
+    REQUIRE(t.produce().has_value());
+    disk.plan({.call = DiskCall::write, .error = ENOSPC});
+    CHECK_FALSE(t.produce().has_value());
+    REQUIRE(t.produce().has_value());
+  });
+  REQUIRE(t.reaches_acks(2));
+  CHECK_FALSE(t.acks[0].error);
+  CHECK_FALSE(t.acks[1].error);
+  CHECK(t.on_shard([&] { return t.partition->bounds().high_watermark; }) == Offset{2});
+}
+
+TEST_CASE("Partition: an append that takes the log offline ends the wait of those before it",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  t.on_shard([&] {
+    REQUIRE(t.produce().has_value());
+    disk.plan({.call = DiskCall::write});
+    disk.plan({.call = DiskCall::truncate});
+    CHECK_FALSE(t.produce().has_value());
+    CHECK(t.acks_come() == 1);
+    CHECK(t.acks[0].error == kStorageError);
+  });
+  CHECK(t.metrics.delayed_produces.value() == 0);
+}
+
+TEST_CASE("Partition: a sync that fails because the topic is deleted is nobody's loss",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  syncs.wait_for_first();
+  t.on_shard([&] {
+    REQUIRE(t.produce().has_value());
+    t.partition->abandon(make_error_code(Errc::unknown_topic_or_partition));
+    CHECK(t.acks_come() == 2);
+    CHECK(t.acks[0].error == make_error_code(Errc::unknown_topic_or_partition));
+  });
+  disk.plan({.call = DiskCall::sync, .repeat = 100});
+  disk.plan({.call = DiskCall::sync_directory, .repeat = 100});
+  syncs.open();
+  REQUIRE(t.reaches([&] { return t.metrics.sync_queue.value() == 0; }));
+  CHECK(t.disk_failures == 0);
+}
+
+TEST_CASE("Partition: a watch wakes its fetch once, at the next move of the high watermark",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  int woken = 0;
+  int others = 0;
+  t.on_shard([&] {
+    const std::uint64_t fetch = t.shard.waiting_fetches().add([&woken] { ++woken; });
+    const std::uint64_t gone = t.shard.waiting_fetches().add([&others] { ++others; });
+    const std::uint64_t ended = t.shard.waiting_fetches().add([&others] { ++others; });
+    t.partition->watch({0, fetch});
+    t.partition->watch({0, fetch});
+    t.partition->watch({0, gone});
+    t.partition->watch({0, ended});
+    t.partition->unwatch({0, gone});
+    t.shard.waiting_fetches().remove(ended);
+    REQUIRE(t.produce().has_value());
+    CHECK(woken == 0);  // nothing can be read yet
+  });
+  REQUIRE(t.reaches_acks(1));
+  CHECK(t.on_shard([&] { return woken; }) == 1);
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  REQUIRE(t.reaches_acks(2));
+  CHECK(t.on_shard([&] { return woken; }) == 1);
+  CHECK(others == 0);
+}
+
+// --- reading, from real files: sendfile wants descriptors
+
+class ReadHarness {
+ public:
+  PartitionRead read(Offset from, std::uint64_t bytes_max = 1 << 20) {
+    PartitionRead got;
+    bool done = false;
+    t.on_shard([&] {
+      t.partition->read(from, bytes_max, false, [&](PartitionRead read) {
+        got = std::move(read);
+        done = true;
+      });
+    });
+    REQUIRE(t.reaches([&] { return done; }));
+    return got;
+  }
+
+  static std::string bytes_of(const PartitionRead& read) {
+    std::string bytes;
+    for (const FilePiece& slice : read.slices) {
+      std::string part(slice.length, '\0');
+      REQUIRE(::pread(slice.file->fd(), part.data(), part.size(),
+                      static_cast<off_t>(slice.position)) == static_cast<ssize_t>(part.size()));
+      bytes += part;
+    }
+    return bytes;
+  }
+
+  void produce(int batches, const TestBatch& wanted = {}) {
+    const std::size_t before = t.acks.size();
+    t.on_shard([&] {
+      for (int i = 0; i < batches; ++i) REQUIRE(t.produce(wanted).has_value());
+    });
+    REQUIRE(t.reaches_acks(before + static_cast<std::size_t>(batches)));
+  }
+
+  PosixDiskUnderTest disk{16};
+  PartitionHarness t{disk.disk()};
+};
+
+TEST_CASE("Partition: a read gives whole batches from the one that holds the offset",
+          "[partition]") {
+  ReadHarness r;
+  r.produce(4, {.records = 5});
+  const std::size_t one = make_batch({.records = 5}).size();
+  const PartitionRead all = r.read(Offset{0});
+  CHECK_FALSE(all.error);
+  CHECK(all.bytes == 4 * one);
+  const PartitionRead middle = r.read(Offset{7});
+  CHECK(middle.bytes == 3 * one);
+  const std::string bytes = ReadHarness::bytes_of(middle);
+  const auto header = parse_batch(as_bytes(bytes).first(one));
+  REQUIRE(header.has_value());
+  CHECK(header.value().base_offset == Offset{5});
+  CHECK(r.read(Offset{0}, 2 * one).bytes == 2 * one);
+  CHECK(r.read(Offset{0}, 1).bytes == one);  // at least one, or a reader would never get on
+}
+
+TEST_CASE("Partition: offsets outside the log are out of range, its end is not", "[partition]") {
+  ReadHarness r;
+  r.produce(2);
+  const PartitionRead end = r.read(Offset{2});
+  CHECK_FALSE(end.error);
+  CHECK(end.bytes == 0);
+  CHECK(end.bounds.high_watermark == Offset{2});
+  CHECK(r.read(Offset{3}).error == make_error_code(Errc::offset_out_of_range));
+  CHECK(r.read(Offset{-1}).error == make_error_code(Errc::offset_out_of_range));
+}
+
+TEST_CASE("Partition: what is not synced yet cannot be read", "[partition]") {
+  ReadHarness r;
+  r.produce(1);
+  PartitionRead got;
+  r.t.on_shard([&] {
+    REQUIRE(r.t.produce().has_value());
+    r.t.partition->read(Offset{1}, 1 << 20, false,
+                        [&](PartitionRead read) { got = std::move(read); });
+    CHECK_FALSE(got.error);
+    CHECK(got.bytes == 0);
+    CHECK(got.bounds.log_end_offset == Offset{2});
+    CHECK(got.bounds.high_watermark == Offset{1});
+  });
+  REQUIRE(r.t.reaches_acks(2));
+  CHECK(r.read(Offset{1}).bytes > 0);
+}
+
+}  // namespace
+}  // namespace strandline
