@@ -91,7 +91,8 @@ class Broker:
     """One strandlined of ours; stop() or kill() before starting it again on the same data."""
 
     def __init__(self, binary, data, port, log):
-        self.command = [binary, "--data", str(data), "--listen", f"127.0.0.1:{port}"]
+        # The admin port stays shut: a second broker on this machine may have it, and nothing here needs it.
+        self.command = [binary, "--data", str(data), "--listen", f"127.0.0.1:{port}", "--set", "http.listen=none"]
         self.port = port
         self.log = log
         self.process = None
