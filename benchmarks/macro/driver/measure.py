@@ -31,6 +31,10 @@ class Case:
         # One request carries 64 KiB for one partition, 16 KiB each for many.
         return 65536 if self.partitions == 1 else 16384
 
+    def depth(self):
+        """Requests in flight on each connection: 2 MiB of them, or a sync would wait for the load."""
+        return (2 << 20) // (self.batch_bytes() * min(self.partitions, 16))
+
 
 def build_tools():
     macro = os.path.join(machine.ROOT, "benchmarks", "macro")
@@ -105,7 +109,7 @@ class Meter:
                 acks=case.acks,
                 bytes=size,
                 connections=2,
-                depth=8,
+                depth=case.depth(),
             ),
         )
 
