@@ -256,11 +256,11 @@ def run(args):
     broker = Broker(args.binary, data, port, log)
     try:
         demonstrate(broker, events)
+        what_next(port)
     except BaseException:
         broker.stop()
         print(f"data and broker log are left in {data} and {log}", file=sys.stderr)
         raise
-    what_next(port)
     if args.keep:
         print(f"\nThe broker runs as process {broker.process.pid} with its data in {data} and its log in {log}."
               f"\nStop it:  kill {broker.process.pid}")
