@@ -32,7 +32,7 @@ class Case:
         return 65536 if self.partitions == 1 else 16384
 
     def depth(self):
-        """Requests in flight on each connection: 2 MiB of them, or a sync would wait for the load."""
+        """Requests in flight on each connection: 2 MiB, or a sync would wait for the load."""
         return (2 << 20) // (self.batch_bytes() * min(self.partitions, 16))
 
 

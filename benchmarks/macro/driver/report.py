@@ -7,7 +7,7 @@ SPREAD_MAX = 0.25  # a baseline that spreads wider makes a run void
 
 
 def summarise(samples):
-    """{(phase, case): {contender: {metric: {"median", "spread", "runs"}}}}, in order of appearance."""
+    """{(phase, case): {contender: {metric: {"median", "spread", "runs"}}}}, in order of coming."""
     grouped = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for sample in samples:
         for metric, value in sample.items():
