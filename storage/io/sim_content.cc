@@ -14,8 +14,8 @@ std::uint64_t page_of(std::uint64_t position) { return position / kPage; }
 std::size_t SimContent::read(std::uint64_t position, MutableByteView to) {
   if (position >= cached_.size() || to.empty()) return 0;
   const std::size_t count = std::min<std::size_t>(to.size(), cached_.size() - position);
-  std::copy_n(cached_.begin() + static_cast<long>(position), count, to.begin());
   make_resident(position, count);
+  std::copy_n(cached_.begin() + static_cast<long>(position), count, to.begin());
   return count;
 }
 
@@ -29,11 +29,22 @@ bool SimContent::is_resident(std::uint64_t position, std::uint64_t length) const
 
 void SimContent::make_resident(std::uint64_t position, std::uint64_t length) {
   const std::uint64_t end = std::min<std::uint64_t>(position + length, cached_.size());
-  for (std::uint64_t page = page_of(position); page * kPage < end; ++page) resident_.insert(page);
+  for (std::uint64_t page = page_of(position); page * kPage < end; ++page) {
+    if (resident_.insert(page).second && !dirty_.contains(page)) load_page(page);
+  }
+}
+
+// From the device, which may have changed since the page left memory.
+void SimContent::load_page(std::uint64_t page) {
+  const std::uint64_t end = std::min<std::uint64_t>((page + 1) * kPage, cached_.size());
+  for (std::uint64_t at = page * kPage; at < end; ++at) {
+    cached_[at] = at < device_.size() ? device_[at] : std::byte{0};
+  }
 }
 
 void SimContent::write(std::uint64_t position, ByteView bytes) {
   if (bytes.empty()) return;
+  make_resident(position, bytes.size());
   if (position + bytes.size() > cached_.size()) cached_.resize(position + bytes.size());
   std::copy(bytes.begin(), bytes.end(), cached_.begin() + static_cast<long>(position));
   for (std::uint64_t page = page_of(position); page <= page_of(position + bytes.size() - 1);
@@ -82,10 +93,7 @@ void SimContent::drop_cache(std::uint64_t position, std::uint64_t length) {
   const std::uint64_t end = std::min<std::uint64_t>(position + length, cached_.size());
   for (std::uint64_t page = page_of(position); page * kPage < end; ++page) {
     if (dirty_.contains(page)) continue;
-    const std::uint64_t page_end = std::min<std::uint64_t>((page + 1) * kPage, cached_.size());
-    for (std::uint64_t at = page * kPage; at < page_end; ++at) {
-      cached_[at] = at < device_.size() ? device_[at] : std::byte{0};
-    }
+    load_page(page);
     resident_.erase(page);
   }
 }

@@ -65,6 +65,7 @@ class SimContent {
   void flip_bit(std::uint64_t position, unsigned bit, bool in_cache_too);
 
  private:
+  void load_page(std::uint64_t page);
   void write_page_back(std::uint64_t page);
   void crash_randomly(Prng& prng);
   std::vector<std::byte> after_truncation(Prng& prng, std::uint64_t& usable_end) const;

@@ -54,7 +54,7 @@ class LogRun {
     for (int attempt = 0;; ++attempt) {
       world_.disk().on_operation(nullptr);
       world_.crash(random_model());
-      if (attempt < 3 && prng_.chance(1, 4)) crash_later(60);  // also in the middle of recovery
+      if (attempt < 3 && prng_.chance(1, 2)) crash_later(12);  // also in the middle of recovery
       try {
         world_.open();
         world_.disk().on_operation(nullptr);

@@ -204,7 +204,8 @@ void LogWorld::crash(const CrashModel& model) {
   disk_.crash(model);
   disk_.clear_faults();
   if (model.bytes != CrashModel::Bytes::all) lossless_ = false;
-  note("crash");
+  note("crash, bytes " + std::to_string(static_cast<int>(model.bytes)) + ", names " +
+       std::to_string(static_cast<int>(model.names)) + " are kept (0 none, 1 some, 2 all)");
 }
 
 void LogWorld::clean_restart() {
@@ -252,6 +253,7 @@ std::optional<AppendInfo> LogWorld::append_bytes(std::vector<std::byte> bytes) {
     note("append failed: " + appended.error().message());
     return std::nullopt;
   }
+  if (log_->segment_count() != segments) note("rolled at " + text(appended.value().base_offset));
   stats_.rolls += log_->segment_count() - segments;
   ++stats_.appends;
   ModelBatch batch{parse_batch(bytes).value(), std::move(bytes), now_};
@@ -342,6 +344,7 @@ void LogWorld::retry_unacknowledged() {
   }
   restarted_ = false;
   model_.check_unique();
+  acknowledge(log_->flushed_end());  // duplicates of what is safe are answered at once
 }
 
 // --- syncing
@@ -349,6 +352,10 @@ void LogWorld::retry_unacknowledged() {
 void LogWorld::begin_sync() {
   if (sync_job_.has_value()) return;
   sync_job_ = log_->begin_sync();
+  if (sync_job_.has_value()) {
+    note("sync to " + text(sync_job_->end) + ", " + std::to_string(sync_job_->files.size()) +
+         " files");
+  }
 }
 
 void LogWorld::finish_sync() {
@@ -389,6 +396,7 @@ void LogWorld::acknowledge(Offset end) {
 
 void LogWorld::checkpoint() {
   const PartitionCheckpoint state = log_->checkpoint();
+  note("checkpoint " + text(state.flushed_end));
   checkpoint_->put(kKey, state);
   const auto written = checkpoint_->write();
   if (written.has_error()) {
@@ -465,7 +473,6 @@ void LogWorld::truncate() {
   model_.truncate(offset);
   truncated_since_sync_ = true;
   lossless_ = false;
-  const auto cut = log_->truncate_to(offset);
   ++stats_.truncations;
   for (Producer& producer : producers_) {  // a new leader's producers start over
     producer.unacknowledged.clear();
@@ -474,6 +481,7 @@ void LogWorld::truncate() {
     producer.epoch = producer.epoch + 1;
   }
   leader_epoch_ = leader_epoch_ + 1;
+  const auto cut = log_->truncate_to(offset);
   if (cut.has_error()) return;
   if (log_->log_end_offset() != offset) throw Violation{"truncated to another offset"};
   check_producers();
@@ -558,7 +566,8 @@ void LogWorld::find_by_time() {
     const Offset offset = found.value().offset;
     if (offset >= boundary && offset < batch->header.next_offset()) return;
     // The record may be one below the log start: then a later batch is right.
-    if (boundary < log_->log_start_offset() && offset >= batch->header.next_offset()) return;
+    const bool later = offset == kNoOffset || offset >= batch->header.next_offset();
+    if (boundary < log_->log_start_offset() && later) return;
     throw Violation{"time look-up gave offset " + text(offset) + ", it is in the batch at " +
                     text(boundary)};
   }

@@ -28,7 +28,7 @@ TEST_CASE("storage simulation: it does what it says", "[sim]") {
   CHECK(all.duplicates > 100);
   CHECK(all.rolls > 50);
   CHECK(all.crashes > 200);
-  CHECK(all.crashes_in_recovery > 20);
+  CHECK(all.crashes_in_recovery > 5);
   CHECK(all.cuts > 20);
   CHECK(all.truncations > 20);
   CHECK(all.dropped_segments > 20);
