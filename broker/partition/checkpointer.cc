@@ -85,6 +85,7 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
   for (const auto& partition : round->partitions) {
     PartitionLog& log = partition->log();
     if (log.is_offline()) continue;
+    digest_sealed(partition);
     checkpoint_.put(partition->key(), log.checkpoint());
     if (log.wants_producer_snapshot() || stopping_) {
       round->snapshots.push_back(
@@ -105,6 +106,26 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
   shard_.disk_pool().submit([this, round] {
     run_round(*round);
     shard_.loop().post([this, round] { ended(round); });
+  });
+}
+
+// Only of segments that a sync has made safe before: the digest's own sync has then nothing left to
+// fail on, and cannot take an error away from the sync that somebody's acknowledgement waits for.
+void Checkpointer::digest_sealed(const std::shared_ptr<Partition>& partition) {
+  for (SealJob& job : partition->log().take_seal_jobs()) {
+    sealed_.push_back({partition, std::move(job)});
+  }
+  std::erase_if(sealed_, [&](Sealed& sealed) {
+    const PartitionLog& log = sealed.partition->log();
+    if (log.is_offline()) return true;
+    if (log.flushed_end() < sealed.job.end_offset) return false;
+    shard_.disk_pool().submit([job = std::move(sealed.job)] {
+      const Result<void> done = strandline::run(job);
+      if (done) return;
+      log_limited(LogLevel::warn, "partition", "digest", "no digest was made of a sealed segment",
+                  {{"file", job.segment->path(kLogSuffix)}, {"error", done.error().message()}});
+    });
+    return true;
   });
 }
 

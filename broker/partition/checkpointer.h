@@ -12,6 +12,7 @@
 #include "broker/partition/partition.h"
 #include "broker/partition/shard.h"
 #include "storage/checkpoint/checkpoint.h"
+#include "storage/log/digest.h"
 
 namespace strandline {
 
@@ -29,17 +30,23 @@ class Checkpointer {
 
  private:
   struct Round;
+  struct Sealed {
+    std::shared_ptr<Partition> partition;
+    SealJob job;
+  };
 
   void tick();
   void bound_unsynced(const std::vector<std::shared_ptr<Partition>>& dirty);
   void retention_tick();
   void begin_round(std::vector<std::shared_ptr<Partition>> partitions, std::function<void()> done);
+  void digest_sealed(const std::shared_ptr<Partition>& partition);
   void run_round(Round& round);
   void ended(const std::shared_ptr<Round>& round);
 
   Shard& shard_;
   Checkpoint& checkpoint_;
   Disk& disk_;
+  std::vector<Sealed> sealed_;  // waiting for their digest until they are flushed
   bool running_ = false;
   bool stopping_ = false;
   Instant last_index_write_{};

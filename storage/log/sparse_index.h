@@ -98,8 +98,9 @@ struct Rows {
   // How many rows at the front belong.
   template <class Belongs>
   Result<std::uint64_t> count_where(Belongs belongs, ReadMode mode) const {
+    if (file == nullptr) return 0;
     std::uint64_t low = 0;
-    std::uint64_t high = file == nullptr ? 0 : count;
+    std::uint64_t high = count;
     while (high - low > kWindow) {
       const std::uint64_t middle = low + (high - low) / 2;
       STRANDLINE_TRY(const std::optional<Entry> entry, row(middle, mode));
