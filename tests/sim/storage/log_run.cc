@@ -60,6 +60,7 @@ class LogRun {
         world_.disk().on_operation(nullptr);
         return;
       } catch (const CrashNow&) {
+        continue;  // it crashed again while recovering: once more
       }
     }
   }

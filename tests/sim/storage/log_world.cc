@@ -33,8 +33,8 @@ std::string text(Offset offset) { return std::to_string(offset.value()); }
 
 LogConfig random_config(Prng& prng) {
   LogConfig config;
-  config.segment_bytes = static_cast<std::int64_t>(4096 << prng.below(5));
-  config.index_interval_bytes = static_cast<std::int64_t>(128 << prng.below(6));
+  config.segment_bytes = std::int64_t{4096} << prng.below(5);
+  config.index_interval_bytes = std::int64_t{128} << prng.below(6);
   config.segment_ms = prng.chance(1, 3) ? 20'000 : 3'600'000;
   if (prng.chance(1, 3)) config.retention_bytes = config.segment_bytes * 3;
   config.retention_ms = prng.chance(1, 3) ? 60'000 : -1;
