@@ -28,6 +28,9 @@ PartitionBounds Partition::bounds() const {
 }
 
 Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHeader& header) {
+  // Before the sequence is looked at: what an offline log lacks is no gap of the producer's. Told of
+  // one, librdkafka begins a new epoch and sends again what may be in the log already.
+  if (log_->is_offline()) return Errc::log_offline;
   STRANDLINE_TRY(const ProducerCheck check, log_->check_producer(header));
   if (check.duplicate) {
     shard_.metrics().produce_duplicates.add();
@@ -42,11 +45,10 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
   // With LogAppendTime the records carry it already, and the producer is told the same.
   const Timestamp append_time =
       header.timestamp_type() == TimestampType::log_append_time ? header.max_timestamp : wall_now();
-  const bool was_offline = log_->is_offline();
   const Result<AppendInfo> appended =
       log_->append_as_leader(batch, header, leader_epoch_, append_time);
   if (!appended) {
-    if (!was_offline) fail_append(appended.error());
+    fail_append(appended.error());
     return appended.error();
   }
   const AppendInfo& info = appended.value();

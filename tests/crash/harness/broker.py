@@ -83,6 +83,24 @@ class Broker:
             os.killpg(self.process.pid, signal.SIGKILL)
         return self.process.wait()
 
+    def freeze(self, seconds=10):
+        """Stops all its threads, each once the system call that it is in has returned."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + seconds
+        while not all(state == "T" for state in self._thread_states()):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"threads of {self.process.pid} do not stop")
+            time.sleep(0.0005)
+
+    def thaw(self):
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def _thread_states(self):
+        tasks = f"/proc/{self.process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/stat") as stat:
+                yield stat.read().rpartition(")")[2].split()[0]
+
     def stop(self, seconds=20):
         """Asks it to end; its exit status, or None when it had to be killed."""
         if self.alive():

@@ -156,6 +156,25 @@ TEST_CASE("Partition: an append that takes the log offline ends the wait of thos
   CHECK(t.metrics.delayed_produces.value() == 0);
 }
 
+// librdkafka answers a gap by a new epoch, in which it sends again what may be in the log already.
+TEST_CASE("Partition: an offline log tells no producer of a gap or a duplicate", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  const ProducerId producer{7};
+  t.on_shard([&] {
+    REQUIRE(t.produce({.producer = producer, .sequence = 0}).has_value());
+    disk.plan({.call = DiskCall::write});
+    disk.plan({.call = DiskCall::truncate});
+    CHECK_FALSE(t.produce({.producer = producer, .sequence = 1}).has_value());
+    const auto behind = t.produce({.producer = producer, .sequence = 2});
+    const auto again = t.produce({.producer = producer, .sequence = 0});
+    REQUIRE_FALSE(behind.has_value());
+    CHECK(behind.error() == make_error_code(Errc::log_offline));
+    REQUIRE_FALSE(again.has_value());
+    CHECK(again.error() == make_error_code(Errc::log_offline));
+  });
+}
+
 TEST_CASE("Partition: a sync that fails because the topic is deleted is nobody's loss",
           "[partition]") {
   SimDisk disk{1};
