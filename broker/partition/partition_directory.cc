@@ -15,8 +15,8 @@ constexpr std::string_view kIdentityFile = "/partition.metadata";
 constexpr std::string_view kIdentityPrefix = "version: 0\ntopic_id: ";
 constexpr std::string_view kRecordsSuffix = ".log";
 
-// Held while a directory changes its name: a topic may be deleted on one shard while another of the
-// same name is made on the next.
+// Held from looking at whose a directory is to giving it another name: a topic may be deleted on one
+// thread while another of the same name is made on the next.
 std::mutex renaming;
 
 std::string name_apart(const std::string& directory, const Uuid& owner, std::string_view suffix) {
@@ -77,27 +77,31 @@ Result<bool> move_apart(Disk& disk, const std::string& directory, const Uuid& ow
   return true;
 }
 
-// Makes room for `topic_id` in a directory that is there and does not say it is that topic's.
-Result<void> take_over(Disk& disk, const std::string& directory, const Uuid& owner,
+// Puts a directory of another topic out of the way. Returns whether the one that is there then is
+// `topic_id`'s already.
+Result<bool> make_room(Disk& disk, const std::string& directory, const Uuid& topic_id,
                        DamageReporter& reporter) {
-  STRANDLINE_TRY(const bool has_records, holds_records(disk, directory));
+  const std::lock_guard lock{renaming};
+  STRANDLINE_TRY(const bool exists, disk.exists(directory));
+  if (!exists) return false;
+  STRANDLINE_TRY(const Uuid owner, read_identity(disk, directory));
+  if (owner == topic_id) return true;
   if (owner.is_zero()) {
     // Without records it is what an interrupted creation left, and as good as new.
-    if (!has_records) return success();
+    STRANDLINE_TRY(const bool has_records, holds_records(disk, directory));
+    if (!has_records) return false;
     reporter.damaged({.file = directory + std::string{kIdentityFile},
                       .expected = "the id of the topic these records belong to",
                       .found = "none"});
     return Errc::corrupt_file;
   }
   const std::string stray = name_apart(directory, owner, kStraySuffix);
-  STRANDLINE_TRY(const bool moved, move_apart(disk, directory, owner, stray));
-  if (moved) {
-    log_line(LogLevel::warn, "partition",
-             "a directory of another topic of this name was in the way; it is kept, remove it when "
-             "its records are not needed",
-             {{"directory", directory}, {"kept_as", stray}});
-  }
-  return success();
+  STRANDLINE_TRYV(disk.rename(directory, stray));
+  log_line(LogLevel::warn, "partition",
+           "a directory of another topic of this name was in the way; it is kept, remove it when "
+           "its records are not needed",
+           {{"directory", directory}, {"kept_as", stray}});
+  return false;
 }
 
 }  // namespace
@@ -108,12 +112,8 @@ std::string partition_directory(const std::string& topic, PartitionIndex partiti
 
 Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
                                        const Uuid& topic_id, DamageReporter& reporter) {
-  STRANDLINE_TRY(const bool exists, disk.exists(directory));
-  if (exists) {
-    STRANDLINE_TRY(const Uuid owner, read_identity(disk, directory));
-    if (owner == topic_id) return success();
-    STRANDLINE_TRYV(take_over(disk, directory, owner, reporter));
-  }
+  STRANDLINE_TRY(const bool claimed, make_room(disk, directory, topic_id, reporter));
+  if (claimed) return success();
   STRANDLINE_TRYV(disk.create_directories(directory));
   STRANDLINE_TRYV(write_identity(disk, directory, topic_id));
   STRANDLINE_TRYV(disk.sync_directory(""));

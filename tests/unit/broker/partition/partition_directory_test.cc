@@ -1,6 +1,8 @@
 #include "broker/partition/partition_directory.h"
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <future>
 #include <vector>
 
 #include "protocol/base/errc.h"
@@ -110,6 +112,27 @@ TEST_CASE("partition directory: only its own topic can have it removed", "[parti
   CHECK(remove_partition_directory(t.disk, "t-0", t.ours).value());
   CHECK_FALSE(t.exists("t-0"));
   CHECK_FALSE(remove_partition_directory(t.disk, "t-0", t.ours).value());
+}
+
+TEST_CASE("partition directory: a topic's removal does not get between a claim and its look",
+          "[partition]") {
+  DirectoryHarness t;
+  REQUIRE(t.claim("t-0", t.other).has_value());
+  std::future<Result<bool>> removal;
+  // At the claim's first look into the directory the other topic's thread gets ahead, if it can.
+  t.disk.on_operation([&](DiskCall call, const std::string&) {
+    if (call != DiskCall::open || removal.valid()) return;
+    removal = std::async(std::launch::async, [&t] {
+      return remove_partition_directory(t.disk, "t-0", t.other);
+    });
+    removal.wait_for(std::chrono::milliseconds{50});
+  });
+  CHECK(t.claim("t-0", t.ours).has_value());
+  REQUIRE(removal.valid());
+  CHECK(removal.get().has_value());
+  t.disk.on_operation({});
+  CHECK(t.exists("t-0/partition.metadata"));
+  CHECK(t.damages.files.empty());
 }
 
 TEST_CASE("partition directory: nothing that belongs to nobody is taken for a partition's",
