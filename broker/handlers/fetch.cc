@@ -50,6 +50,8 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     collect();
   }
 
+  void goes_to(std::optional<ShardIndex> shard) { call_.connection().worked_at(shard); }
+
   ShardIndex shard_of(const FetchItem& item) const {
     return home().owner_of(item.key.topic_id, item.key.partition);
   }
@@ -71,14 +73,23 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
       partition->watch({home().index(), number_});
       item.watched = true;
     }
-    const auto bytes_max = static_cast<std::uint64_t>(
-        std::min<std::int64_t>(std::max(asked.bytes_max, 0), bytes_max_));
-    partition->read(asked.fetch_offset, bytes_max, is_read_committed(),
-                    [&part, &item](PartitionRead read) {
-                      if (read.error) item.error = wire::wire_error(read.error);
-                      item.read = std::move(read);
-                      item_done(part);
-                    });
+    // Nothing is looked for that the answer has no room for. Only the first data goes out whatever
+    // its size (KIP-74), and no shard knows whether that is another's.
+    const bool first = part.bytes == 0;
+    const auto room = static_cast<std::uint64_t>(bytes_max_);
+    const auto bytes_max = std::min(static_cast<std::uint64_t>(std::max(asked.bytes_max, 0)),
+                                    room - std::min(room, part.bytes));
+    // What is read from the disk later counts as what it may come to.
+    part.bytes += bytes_max;
+    partition->read(
+        asked.fetch_offset,
+        {.bytes_max = bytes_max, .at_least_one = first, .read_committed = is_read_committed()},
+        [&part, &item, bytes_max](PartitionRead read) {
+          part.bytes += read.bytes - bytes_max;
+          if (read.error) item.error = wire::wire_error(read.error);
+          item.read = std::move(read);
+          item_done(part);
+        });
   }
 
   void gathered() {

@@ -47,6 +47,8 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
     scatter([](const ProduceItem& item) { return item.error == Errc::ok; });
   }
 
+  void goes_to(std::optional<ShardIndex> shard) { call_.connection().worked_at(shard); }
+
   ShardIndex shard_of(const ProduceItem& item) const {
     return home().owner_of(item.key.topic_id, item.key.partition);
   }

@@ -192,6 +192,8 @@ void connection_part(TextExposition& out, Shards shards) {
               &M::connections_open);
   counter(out, shards, "strandline_connections_accepted_total", "Connections accepted.",
           &M::connections_accepted);
+  counter(out, shards, "strandline_connections_moved_total",
+          "Connections moved to the shard that owns what they ask for.", &M::connections_moved);
   counters_by_reason(out, shards, "strandline_connections_refused_total",
                      "Connections turned away at accept.", &M::connections_refused,
                      kRefuseReasonNames);

@@ -86,6 +86,7 @@ struct ShardMetrics {
 
   // --- connections
   Counter connections_accepted;
+  Counter connections_moved;  // to the shard that owns what they ask for
   std::array<Counter, kRefuseReasonNames.size()> connections_refused{};
   std::array<Counter, kCloseReasonNames.size()> connections_closed{};
   Gauge connections_open;
@@ -100,6 +101,11 @@ struct ShardMetrics {
     connections_closed[static_cast<std::size_t>(reason)].add();
     connections_open.add(-1);
   }
+  void count_moved_out() {
+    connections_moved.add();
+    connections_open.add(-1);
+  }
+  void count_moved_in() { connections_open.add(1); }
   std::array<Counter, kMalformedKindNames.size()> malformed{};
   void count_malformed(MalformedKind kind) { malformed[static_cast<std::size_t>(kind)].add(); }
 

@@ -20,6 +20,8 @@ namespace {
 
 // One connection's turn at reading, for the same reason as at sending.
 constexpr int kReadsPerTurn = 16;
+// Moving costs about what ten hops to another shard cost.
+constexpr int kRequestsBeforeMove = 16;
 
 std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
   return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
@@ -52,11 +54,12 @@ void Request::finish_without_answer() { answer({}); }
 
 void Request::close(CloseReason reason) { std::exchange(connection_, nullptr)->close(reason); }
 
-Connection::Connection(ConnectionContext& context, asio::ip::tcp::socket socket)
+Connection::Connection(ConnectionContext& context, asio::ip::tcp::socket socket, History history)
     : context_(context),
       socket_(std::move(socket)),
       frames_(context.buffers, context.limits.frame_bytes_max),
-      last_progress_(steady_now()) {
+      last_progress_(steady_now()),
+      any_frame_(history == History::requests) {
   error_code ignored;
   local_ = socket_.local_endpoint(ignored);
   remote_ = socket_.remote_endpoint(ignored);
@@ -65,16 +68,37 @@ Connection::Connection(ConnectionContext& context, asio::ip::tcp::socket socket)
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
-void Connection::start() {
-  context_.metrics.count_accepted();
-  wait_readable();
-}
+void Connection::start() { wait_readable(); }
 
 void Connection::close(CloseReason reason) {
   if (!open_) return;
-  open_ = false;
   context_.open_connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.count_closed(reason);
+  end();
+}
+
+void Connection::worked_at(std::optional<std::size_t> shard) {
+  worker_requests_ = shard == worker_ ? worker_requests_ + 1 : 1;
+  worker_ = shard;
+}
+
+bool Connection::is_quiet() const {
+  return open_ && !peer_done_ && !waiting_writable_ && !read_planned_ && slots_.empty() &&
+         output_.empty() && frames_.pending().empty();
+}
+
+// The socket changes hands; what it has received meanwhile waits in the kernel.
+void Connection::move() {
+  const auto on_move = context_.on_move;
+  const std::size_t target = *worker_;
+  asio::ip::tcp::socket socket = std::move(socket_);
+  context_.metrics.count_moved_out();
+  end();
+  on_move(std::move(socket), target);
+}
+
+void Connection::end() {
+  open_ = false;
   if (context_.beyond_budget == this) context_.beyond_budget = nullptr;
   output_ = OutputQueue{};
   account_output();
@@ -252,6 +276,9 @@ void Connection::flush() {
   } else if (!output_.empty()) {
     context_.loop.post([self = shared_from_this()] { self->flush(); });
   }
+  const bool belongs_elsewhere =
+      worker_ && *worker_ != context_.shard && worker_requests_ >= kRequestsBeforeMove;
+  if (belongs_elsewhere && is_quiet()) return move();
   resume_reading();
 }
 

@@ -5,6 +5,7 @@
 // Owns     its socket. It keeps itself alive while open; handlers hold Requests, which hold it
 //
 // States   open -> draining (no more is read; answers still go out) -> closed
+//          open -> moved, between two requests, when another shard does all the work
 #pragma once
 
 #include <atomic>
@@ -72,6 +73,7 @@ class Request {
 
 // What all connections of a shard share.
 struct ConnectionContext {
+  std::size_t shard;
   ShardLoop& loop;
   BufferPool& buffers;
   MemoryBudget& budget;
@@ -81,6 +83,8 @@ struct ConnectionContext {
   std::function<void(Request)> on_request;
   // Takes the socket of a client that speaks HTTP, with the bytes read so far.
   std::function<void(boost::asio::ip::tcp::socket, std::string)> on_http;
+  // Takes the socket of a client that another shard does all the work for.
+  std::function<void(boost::asio::ip::tcp::socket, std::size_t shard)> on_move;
   std::function<void(Connection&)> on_closed;
   // Of the whole process, for max.connections.
   std::atomic<std::int64_t>& open_connections;
@@ -93,14 +97,22 @@ struct ConnectionContext {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
+  // Whether the client has spoken Kafka's protocol before: its first bytes may be HTTP.
+  enum class History : std::uint8_t { none, requests };
+
   // context   outlives the connection
-  Connection(ConnectionContext& context, boost::asio::ip::tcp::socket socket);
+  Connection(ConnectionContext& context, boost::asio::ip::tcp::socket socket, History history);
 
   void start();
   void close(CloseReason reason);
 
   // Closes when nothing has moved for too long. Called every second or so.
   void check_idle(Instant now);
+
+  // Tells that a request's partitions all live on `shard`; none: on several. A hop to another shard
+  // and back costs as much as a small request itself, so a connection for which one other shard
+  // does the work again and again moves there, once nothing of it is under way.
+  void worked_at(std::optional<std::size_t> shard);
 
   // Looks again whether there is room to read, after a limit had stopped it.
   void resume_reading();
@@ -133,6 +145,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Keeps the budget and the gauge in step with what the output queue holds.
   void account_output();
   bool is_drained() const { return peer_done_ && slots_.empty() && output_.empty(); }
+  bool is_quiet() const;
+  void move();
+  void end();
 
   ConnectionContext& context_;
   boost::asio::ip::tcp::socket socket_;
@@ -152,7 +167,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool flush_planned_ = false;
   bool paused_ = false;     // not read because of a limit of ours
   bool peer_done_ = false;  // the peer closed its side; answers still go out
-  bool any_frame_ = false;
+  bool any_frame_;
+  std::optional<std::size_t> worker_;  // the shard that the latest requests were all worked on by
+  int worker_requests_ = 0;            // how many those are
 };
 
 }  // namespace strandline

@@ -19,7 +19,17 @@ ConnectionTable::ConnectionTable(ConnectionContext& context) : context_(context)
 }
 
 void ConnectionTable::adopt(boost::asio::ip::tcp::socket socket) {
-  auto connection = std::make_shared<Connection>(context_, std::move(socket));
+  context_.metrics.count_accepted();
+  serve(std::move(socket), Connection::History::none);
+}
+
+void ConnectionTable::adopt_moved(boost::asio::ip::tcp::socket socket) {
+  context_.metrics.count_moved_in();
+  serve(std::move(socket), Connection::History::requests);
+}
+
+void ConnectionTable::serve(boost::asio::ip::tcp::socket socket, Connection::History history) {
+  auto connection = std::make_shared<Connection>(context_, std::move(socket), history);
   connections_.emplace(connection.get(), connection);
   connection->start();
 }

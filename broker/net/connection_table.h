@@ -19,10 +19,13 @@ class ConnectionTable {
   explicit ConnectionTable(ConnectionContext& context);
 
   void adopt(boost::asio::ip::tcp::socket socket);
+  // Of a client that another shard has served so far.
+  void adopt_moved(boost::asio::ip::tcp::socket socket);
   void close_all(CloseReason reason);
   std::size_t size() const { return connections_.size(); }
 
  private:
+  void serve(boost::asio::ip::tcp::socket socket, Connection::History history);
   void tick();
   void look_after_all(bool check_idle, bool resume);
 

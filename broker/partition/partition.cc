@@ -28,8 +28,8 @@ PartitionBounds Partition::bounds() const {
 }
 
 Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHeader& header) {
-  // Before the sequence is looked at: what an offline log lacks is no gap of the producer's. Told of
-  // one, librdkafka begins a new epoch and sends again what may be in the log already.
+  // Before the sequence is looked at: what an offline log lacks is no gap of the producer's. Told
+  // of one, librdkafka begins a new epoch and sends again what may be in the log already.
   if (log_->is_offline()) return Errc::log_offline;
   STRANDLINE_TRY(const ProducerCheck check, log_->check_producer(header));
   if (check.duplicate) {
@@ -207,15 +207,17 @@ void Partition::end_waits(const ErrorCode& error) {
 
 // --- reading: from memory when it is there, by a disk thread when not
 
-void Partition::read(Offset from, std::uint64_t bytes_max, bool read_committed, ReadDone done) {
+void Partition::read(Offset from, const ReadLimits& limits, ReadDone done) {
   PartitionRead read{.bounds = bounds()};
   if (from < read.bounds.log_start_offset || from > read.bounds.log_end_offset) {
     read.error = Errc::offset_out_of_range;
     return done(std::move(read));
   }
-  const Offset end = read_committed ? read.bounds.last_stable_offset : read.bounds.high_watermark;
-  if (from >= end) return done(std::move(read));
-  const ReadPlan plan = log_->plan_read(from, end, bytes_max, true);
+  const Offset end =
+      limits.read_committed ? read.bounds.last_stable_offset : read.bounds.high_watermark;
+  const bool wants_any = limits.at_least_one || limits.bytes_max > 0;
+  if (from >= end || !wants_any) return done(std::move(read));
+  const ReadPlan plan = log_->plan_read(from, end, limits.bytes_max, limits.at_least_one);
   auto result = execute(plan, ReadMode::nowait);
   if (!result && result.error() == make_error_code(Errc::would_block)) {
     return read_cold(plan, std::move(done), std::move(read));

@@ -57,6 +57,13 @@ struct PartitionBounds {
   Offset log_end_offset{};
 };
 
+// How much a reader wants.
+struct ReadLimits {
+  std::uint64_t bytes_max = 0;
+  bool at_least_one = true;     // a whole batch, also one that is larger than bytes_max
+  bool read_committed = false;  // up to the last stable offset, not the high watermark
+};
+
 struct PartitionRead {
   ErrorCode error;
   PartitionBounds bounds;
@@ -98,13 +105,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // maybe inside the call.
   void when_committed(Offset end, Committed done);
 
-  // Reads whole batches from `from` up to the readable end: the high watermark, or the last stable
-  // offset for read_committed.
+  // Reads whole batches from `from` up to the readable end.
   //
-  // bytes_max   at least one batch is given whatever its size
-  // done        called once on this shard, maybe inside the call
-  // Errors      offset_out_of_range, corrupt_batch, any I/O code
-  void read(Offset from, std::uint64_t bytes_max, bool read_committed, ReadDone done);
+  // done     called once on this shard, maybe inside the call
+  // Errors   offset_out_of_range, corrupt_batch, any I/O code
+  void read(Offset from, const ReadLimits& limits, ReadDone done);
 
   // Has the fetch woken once, at the next move of the high watermark. Watching twice is once.
   void watch(const FetchWatch& watch);

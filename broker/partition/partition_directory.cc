@@ -15,8 +15,8 @@ constexpr std::string_view kIdentityFile = "/partition.metadata";
 constexpr std::string_view kIdentityPrefix = "version: 0\ntopic_id: ";
 constexpr std::string_view kRecordsSuffix = ".log";
 
-// Held from looking at whose a directory is to giving it another name: a topic may be deleted on one
-// thread while another of the same name is made on the next.
+// Held from looking at whose a directory is to giving it another name: a topic may be deleted on
+// one thread while another of the same name is made on the next.
 std::mutex renaming;
 
 std::string name_apart(const std::string& directory, const Uuid& owner, std::string_view suffix) {

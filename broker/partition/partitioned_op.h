@@ -4,7 +4,10 @@
 // Derived gives:
 //   ShardIndex shard_of(const Item&)         where an item belongs
 //   void run(Shard&, Part&, Item&)           on that shard; calls item_done(part) once, now or
-//   later void gathered()                          on the home shard, when all items are done
+//                                            later
+//   void gathered()                          on the home shard, when all items are done
+//   void goes_to(std::optional<ShardIndex>)  before the parts leave: the shard that gets them all;
+//                                            may be left out
 //
 // An item is touched by one shard at a time: the home shard before scatter() and after gathered(),
 // its own in between. The operation lives on its home shard, keeps itself alive until everything
@@ -13,9 +16,12 @@
 // Thread   see above
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "broker/partition/shard.h"
@@ -30,7 +36,8 @@ class PartitionedOp : public std::enable_shared_from_this<Derived> {
     Derived* op;
     Shard* owner;
     std::vector<std::uint32_t> items;
-    std::uint32_t open = 0;  // items not done yet; the owner's to count
+    std::uint32_t open = 0;   // items not done yet; the owner's to count
+    std::uint64_t bytes = 0;  // for Derived: what this part has gathered, on the owner's thread
   };
 
   explicit PartitionedOp(Shard& home) : home_(home) {}
@@ -51,6 +58,13 @@ class PartitionedOp : public std::enable_shared_from_this<Derived> {
       if (part == nullptr) part = std::make_unique<Part>(Part{&derived(), nullptr, {}, 0});
       part->items.push_back(i);
     }
+    const auto used = [](const auto& part) { return part != nullptr; };
+    const auto first = std::find_if(parts.begin(), parts.end(), used);
+    if (first != parts.end()) {
+      const bool alone = std::none_of(std::next(first), parts.end(), used);
+      const auto shard = static_cast<ShardIndex>(first - parts.begin());
+      derived().goes_to(alone ? std::optional{shard} : std::nullopt);
+    }
     // Held open until all parts are under way, or the first could finish the whole.
     parts_out_ = 1;
     for (std::size_t shard = 0; shard < parts.size(); ++shard) {
@@ -61,6 +75,8 @@ class PartitionedOp : public std::enable_shared_from_this<Derived> {
   void scatter() {
     scatter([](const Item&) { return true; });
   }
+
+  void goes_to(std::optional<ShardIndex>) {}
 
   // On the part's own shard.
   static void item_done(Part& part) {

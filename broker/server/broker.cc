@@ -73,6 +73,27 @@ ConnectionLimits connection_limits(const Settings& settings) {
           .stall_max = std::chrono::milliseconds{settings.connections_stalled_max_ms}};
 }
 
+// A socket between two loops: what one took away from its own, the other takes up.
+class LooseSocket {
+ public:
+  explicit LooseSocket(asio::ip::tcp::socket socket)
+      : protocol_(socket.local_endpoint(ignored_).protocol()), handle_(socket.release(ignored_)) {}
+  LooseSocket(asio::ip::tcp protocol, int native_handle)
+      : protocol_(protocol), handle_(native_handle) {}
+
+  asio::ip::tcp::socket take_up(ShardLoop& loop) const {
+    asio::ip::tcp::socket socket{loop.io()};
+    boost::system::error_code ignored;  // one that is of no use any more fails at its first use
+    socket.assign(protocol_, handle_, ignored);
+    return socket;
+  }
+
+ private:
+  boost::system::error_code ignored_;
+  asio::ip::tcp protocol_;
+  int handle_;
+};
+
 }  // namespace
 
 struct Broker::State {
@@ -118,6 +139,7 @@ struct Broker::State {
   void serve_shard(ShardServer& server);
   void deal(int native_handle);
   void on_http(asio::ip::tcp::socket socket, std::string bytes);
+  void on_move(asio::ip::tcp::socket socket, std::size_t shard);
 };
 
 StartResult Broker::State::open_data() {
@@ -248,6 +270,7 @@ void Broker::State::open_partitions(const std::shared_ptr<const MetadataImage>& 
 void Broker::State::serve_shard(ShardServer& server) {
   server.dispatcher = std::make_unique<Dispatcher>(*server.shard, *services);
   server.context = std::make_unique<ConnectionContext>(ConnectionContext{
+      .shard = server.shard->index(),
       .loop = server.loop,
       .buffers = server.buffers,
       .budget = budget,
@@ -256,6 +279,8 @@ void Broker::State::serve_shard(ShardServer& server) {
       .on_request = [&server](Request request) { server.dispatcher->dispatch(std::move(request)); },
       .on_http = [this](asio::ip::tcp::socket socket,
                         std::string bytes) { on_http(std::move(socket), std::move(bytes)); },
+      .on_move = [this](asio::ip::tcp::socket socket,
+                        std::size_t shard) { on_move(std::move(socket), shard); },
       .on_closed = {},
       .open_connections = connections});
   server.connections = std::make_unique<ConnectionTable>(*server.context);
@@ -309,24 +334,21 @@ StartResult Broker::State::open_listeners() {
 void Broker::State::deal(int native_handle) {
   ShardServer& server = *shards[next_shard++ % shards.size()];
   connections.fetch_add(1, std::memory_order_relaxed);
-  server.loop.post([&server, native_handle, protocol = listener->local_endpoint().protocol()] {
-    asio::ip::tcp::socket socket{server.loop.io()};
-    boost::system::error_code ignored;
-    socket.assign(protocol, native_handle, ignored);
-    server.connections->adopt(std::move(socket));
-  });
+  const LooseSocket socket{listener->local_endpoint().protocol(), native_handle};
+  server.loop.post([&server, socket] { server.connections->adopt(socket.take_up(server.loop)); });
 }
 
 void Broker::State::on_http(asio::ip::tcp::socket socket, std::string bytes) {
   // The admin side lives on shard 0: the descriptor moves there.
-  boost::system::error_code ignored;
-  const auto protocol = socket.local_endpoint(ignored).protocol();
-  const int native_handle = socket.release(ignored);
-  first().loop.post([this, native_handle, protocol, bytes = std::move(bytes)] {
-    asio::ip::tcp::socket adopted{first().loop.io()};
-    boost::system::error_code failed;
-    adopted.assign(protocol, native_handle, failed);
-    kafka_port_http->serve(std::move(adopted), bytes);
+  first().loop.post([this, loose = LooseSocket{std::move(socket)}, bytes = std::move(bytes)] {
+    kafka_port_http->serve(loose.take_up(first().loop), bytes);
+  });
+}
+
+void Broker::State::on_move(asio::ip::tcp::socket socket, std::size_t shard) {
+  ShardServer& server = *shards[shard];
+  server.loop.post([&server, loose = LooseSocket{std::move(socket)}] {
+    server.connections->adopt_moved(loose.take_up(server.loop));
   });
 }
 

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,7 +51,8 @@ class ConnectionHarness {
   explicit ConnectionHarness(ConnectionLimits limits = {}, std::uint64_t budget_bytes = 1 << 30)
       : budget(budget_bytes),
         buffers(budget),
-        context_{.loop = shard_.loop,
+        context_{.shard = 0,
+                 .loop = shard_.loop,
                  .buffers = buffers,
                  .budget = budget,
                  .metrics = metrics,
@@ -60,6 +62,11 @@ class ConnectionHarness {
                      [this](boost::asio::ip::tcp::socket socket, std::string bytes) {
                        http_sockets.push_back(std::move(socket));
                        http_bytes = std::move(bytes);
+                     },
+                 .on_move =
+                     [this](boost::asio::ip::tcp::socket socket, std::size_t shard) {
+                       moved_to = shard;
+                       table->adopt_moved(std::move(socket));
                      },
                  .on_closed = {},
                  .open_connections = open_connections} {
@@ -127,6 +134,7 @@ class ConnectionHarness {
   std::vector<Request> held;
   std::vector<boost::asio::ip::tcp::socket> http_sockets;
   std::string http_bytes;
+  std::optional<std::size_t> moved_to;
   std::unique_ptr<ConnectionTable> table;
 
  private:

@@ -240,5 +240,78 @@ TEST_CASE("Connection: frames that are half received cannot hold all memory for 
   for (std::thread& sender : senders) sender.join();
 }
 
+// What a handler does: says where the work is, then answers.
+void serve(ConnectionHarness& t, std::optional<std::size_t> worker) {
+  t.on_shard([&] { t.held[0].connection().worked_at(worker); });
+  t.answer(0);
+}
+
+TEST_CASE("Connection: it moves to the shard that does all its work, and loses no request",
+          "[connection]") {
+  ConnectionHarness t;
+  TestSocket client = t.connect();
+  for (int i = 0; i < 100; ++i) {
+    client.send(framed("request"));
+    REQUIRE(t.holds(1));
+    serve(t, 1);
+    REQUIRE(client.receive(framed("request").size()) == framed("request"));
+  }
+  CHECK(t.on_shard([&] { return t.moved_to; }) == 1U);
+  CHECK(t.metrics.connections_moved.value() > 0);
+  CHECK(t.metrics.connections_open.value() == 1);
+  CHECK(t.metrics.connections_accepted.value() == 1);
+  CHECK(t.open_connections == 1);
+  // It is no stranger to the other shard: bytes like these are a wrong length, not HTTP.
+  client.send("GET / HTTP/1.1\r\n");
+  CHECK(t.closed_for(CloseReason::frame_size));
+}
+
+TEST_CASE("Connection: it stays where its work is, or where it is spread", "[connection]") {
+  ConnectionHarness t;
+  TestSocket client = t.connect();
+  const auto workers = GENERATE(std::vector<std::optional<std::size_t>>{0},
+                                std::vector<std::optional<std::size_t>>{std::nullopt},
+                                std::vector<std::optional<std::size_t>>{1, std::nullopt},
+                                std::vector<std::optional<std::size_t>>{1, 0});
+  for (std::size_t i = 0; i < 100; ++i) {
+    client.send(framed("request"));
+    REQUIRE(t.holds(1));
+    serve(t, workers[i % workers.size()]);
+    REQUIRE(client.receive(framed("request").size()) == framed("request"));
+  }
+  CHECK_FALSE(t.on_shard([&] { return t.moved_to; }).has_value());
+}
+
+TEST_CASE("Connection: it does not move with requests under way", "[connection]") {
+  ConnectionHarness t;
+  TestSocket client = t.connect();
+  client.send(framed("held up"));
+  REQUIRE(t.holds(1));
+  for (int i = 0; i < 40; ++i) {
+    client.send(framed("request"));
+    REQUIRE(t.holds(2));
+    t.on_shard([&] { t.held[1].connection().worked_at(1); });
+    t.answer(1);
+  }
+  CHECK_FALSE(t.on_shard([&] { return t.moved_to; }).has_value());
+  t.answer(0);
+  REQUIRE(client.receive(framed("held up").size()) == framed("held up"));
+}
+
+TEST_CASE("Connection: it does not move with a part of a request received", "[connection]") {
+  ConnectionHarness t;
+  TestSocket client = t.connect();
+  const std::string frame = framed("request");
+  const std::string begun = frame.substr(0, 3);
+  client.send(begun);
+  for (int i = 0; i < 40; ++i) {
+    client.send(frame.substr(begun.size()) + begun);
+    REQUIRE(t.holds(1));
+    serve(t, 1);
+    REQUIRE(client.receive(frame.size()) == frame);
+  }
+  CHECK_FALSE(t.on_shard([&] { return t.moved_to; }).has_value());
+}
+
 }  // namespace
 }  // namespace strandline

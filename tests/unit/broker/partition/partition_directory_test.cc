@@ -122,9 +122,8 @@ TEST_CASE("partition directory: a topic's removal does not get between a claim a
   // At the claim's first look into the directory the other topic's thread gets ahead, if it can.
   t.disk.on_operation([&](DiskCall call, const std::string&) {
     if (call != DiskCall::open || removal.valid()) return;
-    removal = std::async(std::launch::async, [&t] {
-      return remove_partition_directory(t.disk, "t-0", t.other);
-    });
+    removal = std::async(std::launch::async,
+                         [&t] { return remove_partition_directory(t.disk, "t-0", t.other); });
     removal.wait_for(std::chrono::milliseconds{50});
   });
   CHECK(t.claim("t-0", t.ours).has_value());

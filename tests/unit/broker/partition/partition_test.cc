@@ -226,11 +226,11 @@ TEST_CASE("Partition: a watch wakes its fetch once, at the next move of the high
 
 class ReadHarness {
  public:
-  PartitionRead read(Offset from, std::uint64_t bytes_max = 1 << 20) {
+  PartitionRead read(Offset from, const ReadLimits& limits = {.bytes_max = 1 << 20}) {
     PartitionRead got;
     bool done = false;
     t.on_shard([&] {
-      t.partition->read(from, bytes_max, false, [&](PartitionRead read) {
+      t.partition->read(from, limits, [&](PartitionRead read) {
         got = std::move(read);
         done = true;
       });
@@ -276,8 +276,12 @@ TEST_CASE("Partition: a read gives whole batches from the one that holds the off
   const auto header = parse_batch(as_bytes(bytes).first(one));
   REQUIRE(header.has_value());
   CHECK(header.value().base_offset == Offset{5});
-  CHECK(r.read(Offset{0}, 2 * one).bytes == 2 * one);
-  CHECK(r.read(Offset{0}, 1).bytes == one);  // at least one, or a reader would never get on
+  CHECK(r.read(Offset{0}, {.bytes_max = 2 * one}).bytes == 2 * one);
+  CHECK(r.read(Offset{0}, {.bytes_max = 1}).bytes ==
+        one);  // at least one, or a reader would never get on
+  CHECK(r.read(Offset{0}, {.bytes_max = one - 1, .at_least_one = false}).bytes == 0);
+  CHECK(r.read(Offset{0}, {.bytes_max = one, .at_least_one = false}).bytes == one);
+  CHECK(r.read(Offset{0}, {.bytes_max = 0, .at_least_one = false}).bytes == 0);
 }
 
 TEST_CASE("Partition: offsets outside the log are out of range, its end is not", "[partition]") {
@@ -297,7 +301,7 @@ TEST_CASE("Partition: what is not synced yet cannot be read", "[partition]") {
   PartitionRead got;
   r.t.on_shard([&] {
     REQUIRE(r.t.produce().has_value());
-    r.t.partition->read(Offset{1}, 1 << 20, false,
+    r.t.partition->read(Offset{1}, {.bytes_max = 1 << 20},
                         [&](PartitionRead read) { got = std::move(read); });
     CHECK_FALSE(got.error);
     CHECK(got.bytes == 0);
