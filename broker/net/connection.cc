@@ -158,7 +158,7 @@ void Connection::on_readable() {
     }
     // The time in which nothing was read was ours, not the peer's.
     if (std::exchange(paused_, false)) last_progress_ = steady_now();
-    if (!read_some()) {
+    if (std::exchange(drained_, false) || !read_some()) {
       if (!open_ || peer_done_) return;
       frames_.release_when_idle();
       wait_readable();
@@ -175,12 +175,15 @@ void Connection::on_readable() {
 
 bool Connection::read_some() {
   const MutableByteView space = frames_.space();
+  const std::size_t room = space.size();
   ssize_t count;
   do {
     count = ::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT);
   } while (count < 0 && errno == EINTR);
   if (count > 0) {
     frames_.received(static_cast<std::size_t>(count));
+    // More that comes now is told by the wait: no call is spent on hearing that there is nothing.
+    drained_ = static_cast<std::size_t>(count) < room;
     last_progress_ = steady_now();
     return true;
   }

@@ -162,6 +162,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Instant last_progress_;
   bool open_ = true;
   bool waiting_readable_ = false;
+  bool drained_ = false;  // the latest read took all there was
   bool waiting_writable_ = false;
   bool read_planned_ = false;
   bool flush_planned_ = false;

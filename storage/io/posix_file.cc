@@ -16,6 +16,8 @@ namespace strandline {
 namespace {
 
 constexpr mode_t kFileMode = 0640;
+// Longer than any read: what is asked for beyond it is "all there is".
+constexpr std::uint64_t kLookBytesMax = std::uint64_t{1} << 30;
 constexpr std::size_t kPiecesPerCall = 64;  // enough to amortise the call, small on the stack
 
 // Repeats a call that a signal interrupted.
@@ -248,17 +250,20 @@ void PosixFile::read_ahead(std::uint64_t position, std::uint64_t length) {
 bool PosixFile::is_cached(std::uint64_t position, std::uint64_t length) const {
   const auto lease = descriptor();
   if (!lease.has_value()) return false;
+  // Nearly always asked for what lies in the file: then its size need not be known.
+  if (length <= kLookBytesMax && in_memory(lease.value()->fd(), position, length)) return true;
   const auto end = size();
   if (!end.has_value()) return false;
   if (position >= end.value() || length == 0) return true;
-  length = std::min(length, end.value() - position);
+  return in_memory(lease.value()->fd(), position, std::min(length, end.value() - position));
+}
+
+bool PosixFile::in_memory(int fd, std::uint64_t position, std::uint64_t length) const {
   if (shared_->has_cachestat.load(std::memory_order_relaxed)) {
-    if (const auto answer = cached_by_cachestat(lease.value()->fd(), position, length)) {
-      return *answer;
-    }
+    if (const auto answer = cached_by_cachestat(fd, position, length)) return *answer;
     shared_->has_cachestat.store(false, std::memory_order_relaxed);
   }
-  return cached_by_mincore(lease.value()->fd(), position, length);
+  return cached_by_mincore(fd, position, length);
 }
 
 Result<std::shared_ptr<const FdLease>> PosixFile::lease() const {

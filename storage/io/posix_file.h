@@ -58,6 +58,7 @@ class PosixFile final : public File {
   Result<Lease> descriptor(bool for_write = false) const;
   Result<Lease> open_again(bool for_write) const;
   Result<Lease> open_with(int flags) const;
+  bool in_memory(int fd, std::uint64_t position, std::uint64_t length) const;
   Result<std::size_t> read_if_cached(std::uint64_t position, MutableByteView to) const;
 
   const std::shared_ptr<PosixDisk::Shared> shared_;

@@ -10,6 +10,8 @@ namespace {
 
 // Checked in one go, so that a reader of small pieces does not need a disk thread for each.
 constexpr std::uint64_t kCheckedBytes = std::uint64_t{1} << 20;
+// Up to here a walk over headers costs less than a look into the index.
+constexpr std::uint64_t kWalkedBytes = std::uint64_t{64} << 10;
 // A thread that must not wait must not walk for long either.
 constexpr int kNowaitHeadersMax = 1024;
 
@@ -51,7 +53,7 @@ Result<BatchPlace> find_end(const ReadPlan& plan, const BatchPlace& start, ReadM
     return BatchPlace{plan.file_end, plan.file_end_offset};
   }
   BatchPlace from = start;
-  if (plan.bytes_max > 0) {
+  if (limit > start.position + kWalkedBytes) {
     STRANDLINE_TRY(const BatchPlace last,
                    segment.place_before_position(std::min(limit, plan.file_end), mode));
     if (last.position > start.position && last.offset <= plan.end) from = last;

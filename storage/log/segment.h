@@ -147,8 +147,8 @@ class Segment {
   Result<void> write_rows();
   Result<void> rebuild_indexes(const std::string& why);
   Result<std::optional<BatchPlace>> place_of(const OffsetEntry& row, ReadMode mode) const;
-  template <class Belongs>
-  Result<BatchPlace> place_where(Belongs belongs, ReadMode mode);
+  Result<BatchPlace> place_up_to(std::uint32_t OffsetEntry::* field, std::uint64_t most,
+                                 ReadMode mode);
   std::optional<BatchPlace> recall(Offset offset) const;
   Result<BatchPlace> restore_rows(Offset end);
   Result<bool> time_rows_fit(const BatchPlace& place);

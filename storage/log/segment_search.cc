@@ -76,13 +76,15 @@ Result<void> Segment::rebuild_indexes(const std::string& why) {
   return timestamps_.write(disk_, path(kTimeIndexSuffix));
 }
 
-// The batch of the last index row that belongs, or the first batch.
-template <class Belongs>
-Result<BatchPlace> Segment::place_where(Belongs belongs, ReadMode mode) {
+// The batch of the last index row whose `field` is at most `most`, or the first batch.
+Result<BatchPlace> Segment::place_up_to(std::uint32_t OffsetEntry::* field, std::uint64_t most,
+                                        ReadMode mode) {
+  const auto belongs = [&](const OffsetEntry& row) { return row.*field <= most; };
   const BatchPlace start{.position = 0, .offset = base_offset_};
   for (int attempt = 0; attempt < 2; ++attempt) {
     Rows<OffsetEntry> rows;
     std::optional<OffsetEntry> row;
+    std::uint64_t guess = 0;
     {
       std::unique_lock lock{mutex_, std::defer_lock};
       if (mode == ReadMode::blocking) {
@@ -93,9 +95,12 @@ Result<BatchPlace> Segment::place_where(Belongs belongs, ReadMode mode) {
       }
       if (const auto* newest = last_of(offsets_.pending(), belongs)) row = *newest;
       rows = offsets_.rows();
+      // Rows are spread about evenly over the segment.
+      const std::uint64_t greatest = offsets_.last() ? (*offsets_.last()).*field : 0;
+      if (greatest > 0) guess = offsets_.count() * std::min(most, greatest) / greatest;
     }
     if (!row) {
-      STRANDLINE_TRY(row, rows.last_where(belongs, mode));
+      STRANDLINE_TRY(row, rows.last_where(belongs, mode, guess));
     }
     if (!row) return start;
     STRANDLINE_TRY(const auto place, place_of(*row, mode));
@@ -109,12 +114,11 @@ Result<BatchPlace> Segment::place_where(Belongs belongs, ReadMode mode) {
 
 Result<BatchPlace> Segment::place_before(Offset offset, ReadMode mode) {
   if (const auto known = recall(offset)) return *known;
-  const std::uint32_t wanted = relative(offset);
-  return place_where([&](const OffsetEntry& e) { return e.relative_offset <= wanted; }, mode);
+  return place_up_to(&OffsetEntry::relative_offset, relative(offset), mode);
 }
 
 Result<BatchPlace> Segment::place_before_position(std::uint64_t position, ReadMode mode) {
-  return place_where([&](const OffsetEntry& e) { return e.position <= position; }, mode);
+  return place_up_to(&OffsetEntry::position, position, mode);
 }
 
 Result<std::optional<Segment::NamedBatch>> Segment::batch_ending_at(const BatchPlace& near,

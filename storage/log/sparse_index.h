@@ -88,38 +88,80 @@ struct Rows {
   Result<std::optional<Entry>> row(std::uint64_t at, ReadMode mode) const;
 
   // The last row for which `belongs`; rows for which it holds come first, if the file is in order.
+  //
+  // guess   a row that may be near it: then one read finds it
   template <class Belongs>
-  Result<std::optional<Entry>> last_where(Belongs belongs, ReadMode mode) const {
-    STRANDLINE_TRY(const std::uint64_t first_beyond, count_where(belongs, mode));
-    if (first_beyond == 0) return std::optional<Entry>{};
-    return row(first_beyond - 1, mode);
+  Result<std::optional<Entry>> last_where(Belongs belongs, ReadMode mode,
+                                          std::optional<std::uint64_t> guess = {}) const {
+    Span span{.low = 0, .high = count};
+    if (file != nullptr && guess) {
+      const std::uint64_t first = *guess - std::min<std::uint64_t>(*guess, kWindow / 2);
+      Window window{.first = std::min(first, count)};
+      STRANDLINE_TRYV(look(window, count, belongs, mode));
+      const std::uint64_t end = window.first + window.belonging;
+      if (window.last && (window.belonging < window.size || end == count)) return window.last;
+      (window.last ? span.low : span.high) = end;
+    }
+    STRANDLINE_TRY(const Window window, find(span, belongs, mode));
+    if (window.last || window.first == 0) return window.last;
+    return row(window.first - 1, mode);
   }
 
   // How many rows at the front belong.
   template <class Belongs>
   Result<std::uint64_t> count_where(Belongs belongs, ReadMode mode) const {
-    if (file == nullptr) return 0;
-    std::uint64_t low = 0;
-    std::uint64_t high = count;
-    while (high - low > kWindow) {
-      const std::uint64_t middle = low + (high - low) / 2;
-      STRANDLINE_TRY(const std::optional<Entry> entry, row(middle, mode));
-      if (entry && belongs(*entry)) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    std::array<std::optional<Entry>, kWindow> window;
-    STRANDLINE_TRYV(read_window(low, std::span{window}.first(high - low), mode));
-    for (std::uint64_t i = 0; low + i < high; ++i) {
-      if (!window[i] || !belongs(*window[i])) return low + i;
-    }
-    return high;
+    STRANDLINE_TRY(const Window window, find({.low = 0, .high = count}, belongs, mode));
+    return window.first + window.belonging;
   }
 
  private:
   static constexpr std::size_t kWindow = 128;
+
+  // Rows below `low` belong, those from `high` on do not.
+  struct Span {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+  };
+  // Rows read together, and how many of them, from the first on, belong.
+  struct Window {
+    std::uint64_t first = 0;
+    std::uint64_t size = 0;
+    std::uint64_t belonging = 0;
+    std::optional<Entry> last;  // of those
+  };
+
+  // The window in which the rows that belong end.
+  template <class Belongs>
+  Result<Window> find(Span span, Belongs belongs, ReadMode mode) const {
+    if (file == nullptr) return Window{};
+    while (span.high - span.low > kWindow) {
+      const std::uint64_t middle = span.low + (span.high - span.low) / 2;
+      STRANDLINE_TRY(const std::optional<Entry> entry, row(middle, mode));
+      if (entry && belongs(*entry)) {
+        span.low = middle + 1;
+      } else {
+        span.high = middle;
+      }
+    }
+    Window window{.first = span.low};
+    STRANDLINE_TRYV(look(window, span.high, belongs, mode));
+    return window;
+  }
+
+  template <class Belongs>
+  Result<void> look(Window& window, std::uint64_t end, Belongs belongs, ReadMode mode) const {
+    std::array<std::optional<Entry>, kWindow> entries;
+    window.size = std::min<std::uint64_t>(end - window.first, kWindow);
+    STRANDLINE_TRYV(read_window(window.first, std::span{entries}.first(window.size), mode));
+    while (window.belonging < window.size) {
+      const std::optional<Entry>& entry = entries[window.belonging];
+      if (!entry || !belongs(*entry)) break;
+      window.last = entry;
+      ++window.belonging;
+    }
+    return success();
+  }
+
   Result<void> read_window(std::uint64_t first, std::span<std::optional<Entry>> to,
                            ReadMode mode) const;
 };
