@@ -304,16 +304,15 @@ void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
 }
 
 void Partition::apply_retention(Timestamp now) {
-  const auto done = log_->apply_retention(now);
-  if (!done) {
-    log_line(LogLevel::error, "partition", "retention failed; it is tried again later",
-             {{"topic", topic_}, {"partition", key_.partition}, {"error", done.error().message()}});
-    return;
+  const PartitionLog::Retention done = log_->apply_retention(now);
+  if (done.error) {
+    log_line(LogLevel::error, "partition", "retention is not complete; it is tried again later",
+             {{"topic", topic_}, {"partition", key_.partition}, {"error", done.error.message()}});
   }
   ShardMetrics& metrics = shard_.metrics();
-  metrics.segments_deleted.add(done.value().segments);
-  metrics.retention_bytes.add(done.value().bytes);
-  if (done.value().segments > 0) shard_.mark_dirty(*this);
+  metrics.segments_deleted.add(done.segments);
+  metrics.retention_bytes.add(done.bytes);
+  if (done.segments > 0) shard_.mark_dirty(*this);
   remove_dropped_files();
 }
 

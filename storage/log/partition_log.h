@@ -121,10 +121,12 @@ class PartitionLog {
   struct Retention {
     std::size_t segments = 0;
     std::uint64_t bytes = 0;
+    ErrorCode error;  // of what could not be done, this time; none: all was
   };
   // Drops segments that retention.ms or retention.bytes no longer keep, rolls a segment that is too
-  // old, and forgets idle producers. Records at or above the high watermark always stay.
-  Result<Retention> apply_retention(Timestamp now);
+  // old, and forgets idle producers. Records at or above the high watermark always stay. What can
+  // be dropped is dropped also when there is no room to roll.
+  Retention apply_retention(Timestamp now);
 
   // Files that were dropped and may be removed now; readers that hold them finish undisturbed.
   std::vector<std::string> take_dropped_files();

@@ -52,7 +52,7 @@ bool PartitionLog::is_expired(const Segment& segment, Timestamp now) const {
   return newest != kNoTimestamp && now - newest > config_.retention_ms;
 }
 
-Result<PartitionLog::Retention> PartitionLog::apply_retention(Timestamp now) {
+PartitionLog::Retention PartitionLog::apply_retention(Timestamp now) {
   Retention done;
   if (offline_) return done;
   producers_.expire(now, config_.producer_idle_ms_max);
@@ -60,7 +60,8 @@ Result<PartitionLog::Retention> PartitionLog::apply_retention(Timestamp now) {
       active().size() > 0 && high_watermark_ == log_end_ &&
       (is_expired(active(), now) || now - active().times().first_append_time >= config_.segment_ms);
   if (old) {
-    STRANDLINE_TRYV(roll());
+    // On a full disk there is no room for a segment: dropping others makes some.
+    if (const Result<void> rolled = roll(); !rolled) done.error = rolled.error();
   }
   if (!config_.delete_old) return done;
   std::uint64_t size = size_bytes();
@@ -72,7 +73,10 @@ Result<PartitionLog::Retention> PartitionLog::apply_retention(Timestamp now) {
                           size - bytes >= static_cast<std::uint64_t>(config_.retention_bytes);
     if (next > high_watermark_ || !(is_expired(*oldest->second, now) || too_much)) break;
     log_start_ = std::max(log_start_, next);
-    STRANDLINE_TRYV(drop_segment(oldest));
+    if (const Result<void> dropped = drop_segment(oldest); !dropped) {
+      done.error = dropped.error();
+      break;
+    }
     size -= bytes;
     ++done.segments;
     done.bytes += bytes;

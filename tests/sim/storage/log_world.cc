@@ -450,8 +450,7 @@ void LogWorld::delete_records() {
 
 void LogWorld::apply_retention() {
   highest_log_start_ = std::max(highest_log_start_, log_->high_watermark());
-  const auto done = log_->apply_retention(now_);
-  if (done.has_value()) stats_.dropped_segments += done.value().segments;
+  stats_.dropped_segments += log_->apply_retention(now_).segments;
   if (log_->log_start_offset() > log_->high_watermark()) {
     throw Violation{"retention dropped records above the high watermark"};
   }

@@ -24,10 +24,10 @@ TEST_CASE("retention: whole segments go when what stays is at least retention.by
   const auto batch = static_cast<std::int64_t>(make_batch({}).size());
   t.config.retention_bytes = 5 * batch + 1;
   t.log->set_config(t.config);
-  CHECK(t.log->apply_retention(t.now).value().segments == 0);
+  CHECK(t.log->apply_retention(t.now).segments == 0);
   t.config.retention_bytes = 5 * batch;
   t.log->set_config(t.config);
-  const auto done = t.log->apply_retention(t.now).value();
+  const auto done = t.log->apply_retention(t.now);
   CHECK(done.segments == 1);
   CHECK(done.bytes == static_cast<std::uint64_t>(2 * batch));
   CHECK(t.log->log_start_offset() == Offset{2});
@@ -40,7 +40,7 @@ TEST_CASE("retention: the segment that is written stays, whatever its size", "[r
   LogHarness t{config};
   t.append_many(5);
   t.sync();
-  CHECK(t.log->apply_retention(t.now).value().segments == 2);
+  CHECK(t.log->apply_retention(t.now).segments == 2);
   CHECK(t.read_all() == Bases{4});
 }
 
@@ -54,9 +54,9 @@ TEST_CASE("retention: a segment goes when its newest record is older than retent
   t.sync();
   t.config.retention_ms = kHour;
   t.log->set_config(t.config);
-  CHECK(t.log->apply_retention(t.now + kHour).value().segments == 0);
+  CHECK(t.log->apply_retention(t.now + kHour).segments == 0);
   // All of it by then: the segment that is written is rolled first.
-  CHECK(t.log->apply_retention(t.now + kHour + 1).value().segments == 2);
+  CHECK(t.log->apply_retention(t.now + kHour + 1).segments == 2);
   CHECK(t.log->log_start_offset() == Offset{3});
   CHECK(t.log->log_end_offset() == Offset{3});
   t.append();
@@ -69,8 +69,8 @@ TEST_CASE("retention: a producer's clock in the future keeps no record", "[reten
   t.sync();
   t.config.retention_ms = kHour;
   t.log->set_config(t.config);
-  CHECK(t.log->apply_retention(t.now + kHour).value().segments == 0);
-  CHECK(t.log->apply_retention(t.now + kHour + 1).value().segments == 2);
+  CHECK(t.log->apply_retention(t.now + kHour).segments == 0);
+  CHECK(t.log->apply_retention(t.now + kHour + 1).segments == 2);
 }
 
 TEST_CASE("retention: records from the past are as old as they say", "[retention]") {
@@ -79,7 +79,7 @@ TEST_CASE("retention: records from the past are as old as they say", "[retention
   t.sync();
   t.config.retention_ms = kHour;
   t.log->set_config(t.config);
-  CHECK(t.log->apply_retention(t.now).value().segments == 2);
+  CHECK(t.log->apply_retention(t.now).segments == 2);
 }
 
 TEST_CASE("retention: records without a time go by when they came", "[retention]") {
@@ -88,8 +88,8 @@ TEST_CASE("retention: records without a time go by when they came", "[retention]
   t.sync();
   t.config.retention_ms = kHour;
   t.log->set_config(t.config);
-  CHECK(t.log->apply_retention(t.now + kHour).value().segments == 0);
-  CHECK(t.log->apply_retention(t.now + kHour + 1).value().segments == 2);
+  CHECK(t.log->apply_retention(t.now + kHour).segments == 0);
+  CHECK(t.log->apply_retention(t.now + kHour + 1).segments == 2);
 }
 
 TEST_CASE("retention: append times are known after a restart", "[retention]") {
@@ -101,7 +101,7 @@ TEST_CASE("retention: append times are known after a restart", "[retention]") {
   t.config.retention_ms = kHour;
   t.now = t.now + kHour + 1;
   t.restart();
-  CHECK(t.log->apply_retention(t.now).value().segments == 2);
+  CHECK(t.log->apply_retention(t.now).segments == 2);
 }
 
 TEST_CASE("retention: nothing above the high watermark goes", "[retention]") {
@@ -109,9 +109,9 @@ TEST_CASE("retention: nothing above the high watermark goes", "[retention]") {
   config.retention_bytes = 0;
   LogHarness t{config};
   t.append_many(7);
-  CHECK(t.log->apply_retention(t.now).value().segments == 0);
+  CHECK(t.log->apply_retention(t.now).segments == 0);
   t.log->set_high_watermark(Offset{3});
-  CHECK(t.log->apply_retention(t.now).value().segments == 1);
+  CHECK(t.log->apply_retention(t.now).segments == 1);
   CHECK(t.log->log_start_offset() == Offset{2});
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("retention: a topic that does not delete rolls old segments and keeps 
   LogHarness t{config};
   t.append_many(5);
   t.sync();
-  CHECK(t.log->apply_retention(t.now + kHour).value().segments == 0);
+  CHECK(t.log->apply_retention(t.now + kHour).segments == 0);
   CHECK(t.log->segment_count() == 4);
   CHECK(t.read_all().size() == 5);
 }
@@ -134,9 +134,9 @@ TEST_CASE("retention: idle producers are forgotten", "[retention]") {
   config.producer_idle_ms_max = kHour;
   LogHarness t{config};
   t.append(from_producer(9, 0));
-  CHECK(t.log->apply_retention(t.now + kHour).has_value());
+  CHECK_FALSE(t.log->apply_retention(t.now + kHour).error);
   CHECK(t.is_duplicate(9, 0));
-  CHECK(t.log->apply_retention(t.now + kHour + 1).has_value());
+  CHECK_FALSE(t.log->apply_retention(t.now + kHour + 1).error);
   CHECK(t.log->producers().empty());
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("retention: dropped files are handed out once, to be removed by the ca
   LogHarness t{config};
   t.append_many(3);
   t.sync();
-  REQUIRE(t.log->apply_retention(t.now).value().segments == 1);
+  REQUIRE(t.log->apply_retention(t.now).segments == 1);
   CHECK_FALSE(t.has(file_of(0, ".log")));
   const auto dropped = t.log->take_dropped_files();
   CHECK(std::find(dropped.begin(), dropped.end(), file_of(0, ".log.deleted")) != dropped.end());
@@ -162,13 +162,50 @@ TEST_CASE("retention: what a crash left of dropped segments is removed at the ne
   LogHarness t{config};
   t.append_many(3);
   t.sync();
-  REQUIRE(t.log->apply_retention(t.now).value().segments == 1);
+  REQUIRE(t.log->apply_retention(t.now).segments == 1);
   t.restart();
   for (const std::string& name : t.files()) {
     CHECK(name.find(".deleted") == std::string::npos);
     CHECK(name.starts_with(offset_file_stem(Offset{2})));
   }
   CHECK(t.log->log_start_offset() == Offset{2});
+}
+
+TEST_CASE("retention: a full disk that has no room for a roll is still made room on",
+          "[retention]") {
+  LogConfig config = two_a_segment();
+  config.segment_ms = kHour;
+  LogHarness t{config};
+  t.append_many(5);
+  t.sync();
+  t.config.retention_bytes = 0;
+  t.log->set_config(t.config);
+  t.disk.plan({.call = DiskCall::write, .nth = 1, .repeat = 100, .error = ENOSPC});
+  t.disk.plan({.call = DiskCall::open, .nth = 1, .repeat = 100, .error = ENOSPC});
+  const auto done = t.log->apply_retention(t.now + kHour);
+  CHECK(done.error == boost::system::errc::no_space_on_device);
+  CHECK(done.segments == 2);
+  CHECK(t.log->log_start_offset() == Offset{4});
+  CHECK_FALSE(t.log->take_dropped_files().empty());
+  CHECK_FALSE(t.log->is_offline());
+  t.disk.clear_faults();
+  const auto again = t.log->apply_retention(t.now + kHour);
+  CHECK_FALSE(again.error);
+  CHECK(again.segments == 1);
+}
+
+TEST_CASE("retention: a segment that cannot be dropped is dropped the next time", "[retention]") {
+  LogConfig config = two_a_segment();
+  config.retention_bytes = 0;
+  LogHarness t{config};
+  t.append_many(5);
+  t.sync();
+  t.disk.plan({.call = DiskCall::rename, .nth = 1, .path_part = file_of(2, ".log")});
+  const auto done = t.log->apply_retention(t.now);
+  CHECK(done.error == boost::system::errc::io_error);
+  CHECK(done.segments == 1);
+  CHECK(t.log->apply_retention(t.now).segments == 1);
+  CHECK(t.read_all() == Bases{4});
 }
 
 TEST_CASE("delete_records: the log start moves to the record, segments below it go",
