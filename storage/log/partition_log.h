@@ -170,7 +170,7 @@ class PartitionLog {
   bool is_expired(const Segment& segment, Timestamp now) const;
   // Takes producers to what they are at the log end: newest snapshot, then the batches behind it.
   Result<void> replay_producers();
-  Result<void> replay_producers_of(Segment& segment, Offset from);
+  Result<void> replay_producers_of(Segment& segment, Offset from, Offset end);
 
   Disk& disk_;
   const std::string directory_;

@@ -89,18 +89,20 @@ Result<void> check(const ReadPlan& plan, Range& range) {
     if (!more) break;
     good = {walk.end_position(), walk.next_offset()};
   }
-  const bool joins = good.position != plan.file_end || good.offset == plan.file_end_offset;
-  if (!joins) {
-    segment.report(
-        {.file = segment.path(kLogSuffix),
-         .position = good.position,
-         .offset = good.offset,
-         .expected = "records up to offset " + std::to_string(plan.file_end_offset.value()),
-         .found = "the end of the file"});
+  const bool at_end = good.position == plan.file_end;
+  if (at_end && good.offset > plan.file_end_offset) {
+    segment.report({.file = segment.path(kLogSuffix),
+                    .position = good.position,
+                    .offset = plan.file_end_offset,
+                    .expected = "the end of the segment",
+                    .found = "records up to offset " + std::to_string(good.offset.value())});
     return Errc::corrupt_batch;
   }
-  segment.checked().add(start, good.position);
-  if (good.position < range.end.position) range.end = good;
+  // Of a file that lost its end the batches before are good: who reads on behind them meets it.
+  const bool lost_end = at_end && good.offset < plan.file_end_offset;
+  if (!lost_end) segment.checked().add(start, good.position);
+  const bool to_end = range.end.position == plan.file_end;
+  if (good.position < range.end.position || (lost_end && to_end)) range.end = good;
   if (range.end.position == start) return Errc::corrupt_batch;
   return success();
 }
@@ -123,7 +125,10 @@ Result<ReadResult> execute(const ReadPlan& plan, ReadMode mode) {
   Segment& segment = *plan.segment;
   Range range;
   STRANDLINE_TRY(range.start, find_start(plan, mode));
-  if (range.start.position >= plan.file_end) return result;
+  if (range.start.position >= plan.file_end) {
+    segment.report_early_end(range.start, plan.file_end_offset);
+    return Errc::corrupt_batch;
+  }
   STRANDLINE_TRY(range.end, find_end(plan, range.start, mode));
   if (range.end.position <= range.start.position) return result;
   if (!is_checked(segment, range)) {

@@ -146,14 +146,16 @@ Result<void> PartitionLog::replay_producers() {
   }
   for (const auto& [base, segment] : segments_) {
     const auto next = segments_.upper_bound(base);
-    if (next != segments_.end() && next->first <= from) continue;
-    STRANDLINE_TRYV(replay_producers_of(*segment, from));
+    const Offset end = next == segments_.end() ? log_end_ : next->first;
+    if (end > from) {
+      STRANDLINE_TRYV(replay_producers_of(*segment, from, end));
+    }
   }
   return success();
 }
 
-Result<void> PartitionLog::replay_producers_of(Segment& segment, Offset from) {
-  if (segment.size() == 0 || from >= log_end_) return success();
+Result<void> PartitionLog::replay_producers_of(Segment& segment, Offset from, Offset end) {
+  if (segment.size() == 0) return success();
   STRANDLINE_TRY(const BatchPlace near,
                  segment.place_before(std::max(from, segment.base_offset()), ReadMode::blocking));
   BatchWalk walk{segment.file(),
@@ -166,12 +168,15 @@ Result<void> PartitionLog::replay_producers_of(Segment& segment, Offset from) {
       return Errc::corrupt_file;
     }
     if (!more) return more.error();
-    if (!more.value()) return success();
+    if (!more.value()) break;
     const BatchHeader& header = walk.header();
     if (header.base_offset >= from && header.has_producer()) {
       producers_.update(header, segment.append_time_of(header.base_offset));
     }
   }
+  if (walk.next_offset() >= end) return success();
+  segment.report_early_end({walk.end_position(), walk.next_offset()}, end);
+  return Errc::corrupt_file;
 }
 
 }  // namespace strandline

@@ -127,6 +127,14 @@ Result<void> Segment::sync_indexes() {
   return success();
 }
 
+void Segment::report_early_end(const BatchPlace& end, Offset expected) const {
+  report({.file = path(kLogSuffix),
+          .position = end.position,
+          .offset = end.offset,
+          .expected = "records up to offset " + std::to_string(expected.value()),
+          .found = "the end of the file"});
+}
+
 std::size_t Segment::index_bytes() const {
   const std::lock_guard lock{mutex_};
   return offsets_.count() * OffsetEntry::kBytes;

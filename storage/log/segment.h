@@ -131,6 +131,8 @@ class Segment {
   }
   std::size_t index_bytes() const;
   void report(Damage damage) const { reporter_.damaged(damage); }
+  // The file ends at `end`, although records up to `expected` were to be there.
+  void report_early_end(const BatchPlace& end, Offset expected) const;
 
  private:
   static constexpr std::size_t kCursors = 4;

@@ -140,12 +140,7 @@ Result<BatchPlace> Segment::restore(Offset end, std::uint64_t file_end, Timestam
     const auto more = walk.next();
     if (!more && more.error() != Errc::corrupt_batch) return more.error();
     if (!more || !more.value()) {
-      report(more ? Damage{.file = path(kLogSuffix),
-                           .position = at.position,
-                           .offset = at.offset,
-                           .expected = "records up to offset " + std::to_string(end.value()),
-                           .found = "the end of the file"}
-                  : walk.damage());
+      more ? report_early_end(at, end) : report(walk.damage());
       return Errc::corrupt_batch;
     }
     if (walk.next_offset() > end) break;

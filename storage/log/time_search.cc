@@ -57,7 +57,13 @@ Result<void> TimeSearch::look_through(const ReadPlan& range) {
     const auto more = walk.next();
     if (!more && more.error() == Errc::corrupt_batch) segment.report(walk.damage());
     if (!more) return more.error();
-    if (!more.value() || walk.header().base_offset >= range.end) return success();
+    if (!more.value()) {
+      // Else a record of a later segment would be taken for the first one.
+      if (walk.next_offset() >= std::min(range.end, range.file_end_offset)) return success();
+      segment.report_early_end({walk.end_position(), walk.next_offset()}, range.file_end_offset);
+      return Errc::corrupt_batch;
+    }
+    if (walk.header().base_offset >= range.end) return success();
     const BatchHeader& header = walk.header();
     if (!is_better(header.max_timestamp) || header.last_offset() < range.from) continue;
     STRANDLINE_TRY(const ByteView batch, walk.batch());

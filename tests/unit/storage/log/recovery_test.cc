@@ -229,6 +229,61 @@ TEST_CASE("recovery: damage below the recovery point is found by its reader, not
   CHECK(t.read(2) == Bases{2, 3});
 }
 
+// Offsets 0 and 1 in a segment whose file lost the second; 2 to 4 behind it. All of it was safe.
+void lose_end_of_sealed_segment(LogHarness& t, bool snapshot) {
+  for (std::int64_t i = 0; i < 5; ++i) t.append({.times = {1000 + i}});
+  t.sync();
+  REQUIRE(t.log->write_indexes().has_value());
+  if (snapshot) {
+    REQUIRE(write_producer_snapshot(t.disk, kDirectory, t.log->producer_snapshot(),
+                                    Replacement::durable)
+                .has_value());
+  }
+  t.checkpoint();
+  t.end_process();
+  t.cut_file(file_of(0, ".log"), kBatch);
+}
+
+TEST_CASE("recovery: the lost end of a sealed segment is damage to who reads it", "[recovery]") {
+  LogHarness t{two_a_segment()};
+  lose_end_of_sealed_segment(t, true);
+  t.open();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    t.reports.clear();
+    const auto good = t.try_read(0);
+    REQUIRE(good.has_value());
+    CHECK(t.batches_of(good.value()) == Bases{0});
+    CHECK(good.value().next_offset == Offset{1});
+    const auto lost = t.try_read(1);
+    REQUIRE(lost.has_error());
+    CHECK(lost.error() == Errc::corrupt_batch);
+    REQUIRE(t.reports.damages.size() == 1);
+    CHECK(t.reports.damages[0].file == file_of(0, ".log"));
+    CHECK(t.reports.damages[0].position == kBatch);
+    CHECK(t.reports.damages[0].offset == Offset{1});
+  }
+  CHECK(t.read(2) == Bases{2, 3});
+}
+
+TEST_CASE("recovery: a time that lay in the lost end of a segment is no later record's",
+          "[recovery]") {
+  LogHarness t{two_a_segment()};
+  lose_end_of_sealed_segment(t, true);
+  t.open();
+  const auto find = [&](std::int64_t time) {
+    return find_by_time(t.log->plan_time_search(Timestamp{time}, Offset{5}));
+  };
+  CHECK(find(1000).value().offset == Offset{0});
+  CHECK(find(1001).error() == Errc::corrupt_batch);
+  CHECK(find(1002).value().offset == Offset{2});
+}
+
+TEST_CASE("recovery: producers are not replayed from a segment that lost its end", "[recovery]") {
+  LogHarness t{two_a_segment()};
+  lose_end_of_sealed_segment(t, false);
+  check_refused(t, file_of(0, ".log"), kBatch);
+}
+
 TEST_CASE("recovery: without a checkpoint everything is scanned and found", "[recovery]") {
   LogHarness t{two_a_segment()};
   t.epoch = LeaderEpoch{2};
