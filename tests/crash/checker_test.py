@@ -88,6 +88,14 @@ def short_of_the_end(history):
         read.end = 41
 
 
+def shrunk(history):  # between two reads, and grown again
+    history.reads.insert(1, h.Read(0, 39, 39, [], high_watermark=39))
+
+
+def seen_by_a_reader(history):
+    history.add_finding("I9", "was read up to 50, now ends at 40")
+
+
 def damaged_value(history):
     offset, key, value, headers, timestamp = last_records(history)[39]
     broken = bytes([value[0] ^ 1]) + value[1:]
@@ -108,7 +116,8 @@ def wrong_partition(history):
 PLANTED = [
     ("I1", lost_record), ("I2", never_sent), ("I2", failed_but_there), ("I3", doubled),
     ("I4", out_of_order), ("I5", wrong_offset), ("I6", changed_between_reads), ("I7", hole),
-    ("I7", short_of_the_end), ("I19", damaged_value), ("I19", wrong_time), ("I19", wrong_partition),
+    ("I7", short_of_the_end), ("I9", shrunk), ("I9", seen_by_a_reader),
+    ("I19", damaged_value), ("I19", wrong_time), ("I19", wrong_partition),
 ]
 
 

@@ -3,7 +3,8 @@
   I1  no acknowledged record is lost          I5   the acknowledged offset is the true one
   I2  no phantom                              I6   one offset, one record, for ever
   I3  no duplicates with idempotence          I7   no holes
-  I4  order of each producer is kept          I19  content is whole
+  I4  order of each producer is kept          I9   the end never moves back
+                                              I19  content is whole
 
 A pass over acks and reads with dictionaries: some 2 microseconds a record.
 """
@@ -27,12 +28,25 @@ class _Findings:
 
 def check(history):
     findings = _Findings()
+    for invariant, sentence in history.findings:
+        findings.add(invariant, sentence)
+    _check_ends(history, findings)
     at_offset = {}  # (partition, offset) -> writer and counter, from the first read of it
     for read in history.reads:
         _check_read(history, read, at_offset, findings)
     for partition in {read.partition for read in history.reads}:
         _check_partition(history, partition, at_offset, findings)
     return findings.found
+
+
+def _check_ends(history, findings):
+    ends = {}
+    for read in history.reads:
+        end = ends.get(read.partition, 0)
+        if read.high_watermark < end:
+            findings.add("I9", f"partition {read.partition}: the high watermark was {end}, then "
+                         f"{read.high_watermark}")
+        ends[read.partition] = max(end, read.high_watermark)
 
 
 def _check_read(history, read, at_offset, findings):

@@ -46,13 +46,15 @@ def identify(value):
 
 
 class Read:
-    """One pass over a partition: records as (offset, key, value, headers, timestamp)."""
+    """One pass over a partition, or one answer: records from `log_start` to `end` as (offset, key,
+    value, headers, timestamp). The high watermark at that time is `end` where none is given."""
 
-    def __init__(self, partition, log_start, end, records):
+    def __init__(self, partition, log_start, end, records, high_watermark=None):
         self.partition = partition
         self.log_start = log_start
         self.end = end
         self.records = records
+        self.high_watermark = end if high_watermark is None else high_watermark
 
 
 class History:
@@ -65,7 +67,8 @@ class History:
         self.invoked = {}  # (producer, partition) -> how many were sent: counters 0 to n-1
         self.acked = {}  # (producer, partition) -> {counter: offset}
         self.failed = {}  # (producer, partition) -> counters that certainly were not appended
-        self.reads = []
+        self.reads = []  # in the order of time; one reader at a time
+        self.findings = []  # violations that a reader saw as they happened: (invariant, sentence)
 
     def invoke(self, producer, partition):
         with self._lock:
@@ -84,6 +87,10 @@ class History:
     def add_read(self, read):
         with self._lock:
             self.reads.append(read)
+
+    def add_finding(self, invariant, sentence):
+        with self._lock:
+            self.findings.append((invariant, sentence))
 
     def ack_count(self):
         with self._lock:

@@ -1,9 +1,9 @@
-"""Producers that never give up, and readers, around one history."""
+"""Producers that never give up, around one history."""
 
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import history as h
@@ -138,96 +138,3 @@ class Load:
         deadline = time.monotonic() + seconds
         left = {p.number: p.flush(deadline - time.monotonic()) for p in self.producers}
         return sum(count for number, count in left.items() if number not in self._history.weak)
-
-
-class _Retained(Exception):
-    pass
-
-
-class Reader:
-    """Reads partitions up to their high watermark, checking CRCs."""
-
-    def __init__(self, bootstrap, small_fetches=False):
-        self._consumer = Consumer({
-            "bootstrap.servers": bootstrap,
-            "group.id": "crash-reader",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "enable.partition.eof": True,
-            "check.crcs": True,
-            "fetch.message.max.bytes": 20_000 if small_fetches else 1_000_000,
-            "fetch.wait.max.ms": 50,
-            "reconnect.backoff.ms": 10,
-            "reconnect.backoff.max.ms": 60,
-            "log_level": 0,
-        }, logger=None)
-
-    def close(self):
-        self._consumer.close()
-
-    def read(self, partition, start=None, seconds=30, topic=TOPIC):
-        """One history.Read from `start` (the log start if none) to the high watermark.
-
-        Raises RuntimeError on an error of the broker or when the end is not reached in time."""
-        for _ in range(5):
-            try:
-                return self._read_once(partition, start, seconds, topic)
-            except _Retained:  # the log start passed us: once more from there
-                time.sleep(0.2)
-        raise RuntimeError(f"partition {partition}: the log start runs away")
-
-    def _read_once(self, partition, start, seconds, topic):
-        place = TopicPartition(topic, partition)
-        low, high = self._watermarks(place, seconds)
-        place.offset = low if start is None else max(low, start)
-        read = h.Read(partition, place.offset, high, [])
-        self._consumer.assign([place])
-        deadline = time.monotonic() + seconds
-        while place.offset < high:
-            message = self._consumer.poll(0.2)
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"partition {partition}: stuck at {place.offset} of {high}")
-            if message is None:
-                continue
-            if message.error():
-                if message.error().code() == KafkaError._PARTITION_EOF or _is_passing(message):
-                    continue
-                if message.error().code() == KafkaError._AUTO_OFFSET_RESET and not read.records:
-                    raise _Retained
-                raise RuntimeError(f"partition {partition}: {message.error()}")
-            if message.offset() >= high:
-                break
-            read.records.append((message.offset(), message.key(), message.value(),
-                                 message.headers() or [], message.timestamp()[1]))
-            place.offset = message.offset() + 1
-        self._consumer.unassign()
-        return read
-
-    def _watermarks(self, place, seconds):
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                return self._consumer.get_watermark_offsets(place, timeout=2)
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"no watermarks: {error}") from None
-                time.sleep(0.05)
-
-
-def _is_passing(message):
-    """Errors of a connection that is gone: the client makes a new one."""
-    return message.error().code() in (
-        KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE,
-        KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
-    )
-
-
-def read_everything(bootstrap, history):
-    """Two readers with different fetch sizes read all partitions from the start."""
-    for small_fetches in (False, True):
-        reader = Reader(bootstrap, small_fetches)
-        try:
-            for partition in range(PARTITIONS):
-                history.add_read(reader.read(partition))
-        finally:
-            reader.close()

@@ -4,30 +4,34 @@ creation or write, the power goes, and it must come back with everything acknowl
 The work is always the same, so that k = 1, 2, 3, … walks through start, append, roll, snapshot,
 checkpoint, metadata writes and retention; recovery is walked through by dying again at its calls."""
 
-import os
 import shutil
-import subprocess
 import tempfile
-import threading
+import time
 
-from harness import checker, load
+from harness import checker, load, reader, wire
+from harness.batches import ServedWrong
 from harness.broker import Broker, StartFailed
 from harness.disk import Disk
 from harness.history import History
 from scenarios.power import SETTINGS
 
-# call -> (crash points in CI's share, in the full run), and the step between them in CI's share
+# call -> crash points in CI's share, in the full run, and the step between them in CI's share
 CALLS = {
     "fdatasync": (8, 60, 5),
     "fsync": (6, 30, 1),
     "rename,renameat,renameat2": (4, 20, 1),
-    "unlink,unlinkat": (2, 12, 2),
+    "unlink,unlinkat": (3, 12, 2),
     "ftruncate": (3, 12, 1),
     "pwritev,pwritev2,pwrite64": (6, 60, 13),
 }
 TOPIC_CONFIG = {"segment.bytes": "65536", "retention.bytes": "200000",
                 "file.delete.delay.ms": "0"}
-MORE = ["checkpoint.interval.ms=20", "log.retention.check.interval.ms=100"]
+# One thread of each kind: strace counts calls thread by thread. Without automatic creation there is
+# the topic that was asked for, or none.
+MORE = ["checkpoint.interval.ms=20", "log.retention.check.interval.ms=100", "shards=1",
+        "disk.threads=1", "sync.threads=1", "auto.create.topics.enable=false"]
+WORK_SECONDS = 1.0
+RECOVERY_SECONDS = 0.4
 
 
 def _die_at(calls, k):
@@ -36,71 +40,111 @@ def _die_at(calls, k):
             "-e", f"inject={calls}:signal=KILL:when={k}"]
 
 
-def _work(broker, history):
-    """Topic creation and records until the broker dies or 2 s are over."""
-    producers = load.Load(broker.bootstrap, history, producers=2, pause=0.0005)
+def _wait_for_answer(broker, seconds):
+    deadline = time.monotonic() + seconds
+    while broker.alive() and not broker.answers() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _create(broker):
+    """True when the creation was acknowledged; without that it may have happened or not."""
+    client = wire.Client(broker.bootstrap)
     try:
-        load.create_topic(broker.bootstrap, TOPIC_CONFIG, seconds=2)
-    except Exception:  # it died in there
-        pass
-    producers.start()
-    return producers
+        code = wire.create_topic(client, load.TOPIC, load.PARTITIONS, TOPIC_CONFIG, 2)
+    except OSError:  # it died in there
+        return False
+    finally:
+        client.close()
+    if code not in (0, wire.TOPIC_ALREADY_EXISTS):
+        raise wire.BrokerError("CreateTopics", code)
+    return True
 
 
-def _one_point(options, calls, k, home):
-    """Dies at the k-th call of the work, and again at the k-th of the recovery.
+def _look_for_topic(broker, created, history):
+    """A creation that was acknowledged has happened, and none has happened by half."""
+    client = wire.Client(broker.bootstrap)
+    try:
+        code, partitions = wire.partition_count(client, load.TOPIC)
+    finally:
+        client.close()
+    there = code == 0 and partitions == load.PARTITIONS
+    absent = code == wire.UNKNOWN_TOPIC_OR_PARTITION
+    if not there and (created or not absent):
+        history.add_finding(
+            "I20", f"the topic, {'created' if created else 'asked for'} with {load.PARTITIONS} "
+            f"partitions, has {partitions} (error code {code})")
+    if absent:
+        _create(broker)
 
-    Returns (reached, problem)."""
-    history = History()
-    with Disk(mebibytes=64) as disk:
-        broker = Broker(options.broker, disk.data, SETTINGS + MORE, work=home)
-        producers = None
-        try:
-            broker.start(prefix=_die_at(calls, k), wait=False)
-            for _ in range(400):
-                if broker.answers() or not broker.alive():
-                    break
-                threading.Event().wait(0.005)
-            producers = _work(broker, history)
-            reached = broker.wait_end(1.0) is not None
-            broker.kill()
-            disk.power_off(keep_journal=k % 2 == 0)
-            disk.power_on()
-            broker.start(prefix=_die_at(calls, k), wait=False)  # dies in recovery, if k is reached
-            broker.wait_end(0.3)
-            broker.kill()
-            disk.power_off(keep_journal=k % 2 == 1)
-            disk.power_on()
-            broker.start()
-            if history.acked:
-                producers.finish(30)
-                load.read_everything(broker.bootstrap, history)
-            else:
+
+class _Point:
+    """One death at the k-th call of the work, another one at the k-th of the recovery."""
+
+    def __init__(self, options, calls, k, home):
+        self.calls, self.k = calls, k
+        self.history = History()
+        self.reached = self.reached_in_recovery = False
+        self._options, self._home = options, home
+
+    def run(self):
+        """What is wrong, or ""."""
+        with Disk(mebibytes=64) as disk:
+            broker = Broker(self._options.broker, disk.data, SETTINGS + MORE, work=self._home)
+            producers = load.Load(broker.bootstrap, self.history, producers=2, pause=0.0005)
+            follower = reader.Follower(broker.bootstrap, self.history)
+            try:
+                return self._steps(disk, broker, producers, follower)
+            except (StartFailed, RuntimeError, ServedWrong) as error:
+                return f"{error}\n{broker.log_since_start()}"
+            finally:
+                follower.stop()
+                broker.kill()
                 producers.finish(0)
-            found = checker.check(history)
-            return reached, "\n".join(f"{name} {what}" for name, what in found)
-        except (StartFailed, RuntimeError) as error:
-            return True, f"{error}"
-        finally:
-            broker.kill()
-            if producers is not None:
-                producers.finish(0)
+
+    def _steps(self, disk, broker, producers, follower):
+        broker.start(prefix=_die_at(self.calls, self.k), wait=False)
+        _wait_for_answer(broker, 4)
+        created = broker.alive() and _create(broker)
+        producers.start()
+        follower.start()
+        self.reached = broker.wait_end(WORK_SECONDS) is not None
+        broker.kill()
+        disk.power_off(keep_journal=self.k % 2 == 0)
+        disk.power_on()
+        broker.start(prefix=_die_at(self.calls, self.k), wait=False)
+        self.reached_in_recovery = broker.wait_end(RECOVERY_SECONDS) is not None
+        broker.kill()
+        disk.power_off(keep_journal=self.k % 2 == 1)
+        disk.power_on()
+        broker.start()
+        _look_for_topic(broker, created, self.history)
+        unanswered = producers.finish(30)
+        follower.stop()
+        if unanswered:
+            self.history.add_finding("I21", f"{unanswered} records got no answer: "
+                                     f"{producers.fatal()}")
+        reader.read_everything(broker.bootstrap, self.history)
+        return "\n".join(f"{name} {what}" for name, what in checker.check(self.history))
 
 
 def run(tally, options):
     home = tempfile.mkdtemp(prefix="crash-points-")
     try:
         for calls, (some, many, step) in CALLS.items():
-            points = range(1, many + 1) if options.long else range(1, 1 + some * step, step)
-            problems, reached_points = [], 0
-            for k in points:
-                reached, problem = _one_point(options, calls, k, home)
-                reached_points += reached
+            ks = range(1, many + 1) if options.long else range(1, 1 + some * step, step)
+            name = calls.split(",")[0]
+            points, problems = [], []
+            for k in ks:
+                points.append(_Point(options, calls, k, home))
+                problem = points[-1].run()
                 if problem:
                     problems.append(f"k = {k}: {problem}")
-            name = calls.split(",")[0]
             tally.check(f"crash points: dying at any {name} loses nothing", not problems,
                         "\n".join(problems))
-            print(f"# crash points: {name}: {reached_points} of {len(points)} reached", flush=True)
+            reached = sum(point.reached for point in points)
+            again = sum(point.reached_in_recovery for point in points)
+            tally.check(f"crash points: {name} is reached in the work", reached > 0)
+            print(f"# crash points: {name}: {reached} of {len(points)} reached, {again} in "
+                  f"recovery", flush=True)
     finally:
         shutil.rmtree(home, ignore_errors=True)

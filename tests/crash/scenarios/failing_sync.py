@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import checker, load
+from harness import checker, load, reader
 from harness.broker import Broker
 from harness.disk import Disk
 from harness.history import History
@@ -60,7 +60,9 @@ def run(tally, options):
             broker.start()
             load.create_topic(broker.bootstrap, TOPIC_CONFIG)
             producers = load.Load(broker.bootstrap, history)
+            follower = reader.Follower(broker.bootstrap, history)
             producers.start()
+            follower.start()
             good = False
             try:
                 for i in range(12 if options.long else 4):
@@ -69,7 +71,8 @@ def run(tally, options):
                         break
             finally:
                 producers.finish(60 if good else 2)
-            load.read_everything(broker.bootstrap, history)
+                follower.stop()
+            reader.read_everything(broker.bootstrap, history)
             found = checker.check(history)
             tally.check("failing sync: nothing acknowledged is missing, doubled or changed",
                         not found, "\n".join(f"{name} {what}" for name, what in found))

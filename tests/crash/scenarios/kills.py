@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 
-from harness import checker, load
+from harness import checker, load, reader
 from harness.broker import Broker
 from harness.history import History
 
@@ -45,22 +45,26 @@ def run(tally, options):
         broker.start()
         load.create_topic(broker.bootstrap, TOPIC_CONFIG)
         producers = load.Load(broker.bootstrap, history)
+        follower = reader.Follower(broker.bootstrap, history)
         producers.start()
+        follower.start()
         problem = "the rounds broke off"
         try:
             counted, restarts, problem = _kill_rounds(broker, producers, prng, kills)
         finally:
             unanswered = producers.finish(2 if problem else 60)
+            follower.stop()
         tally.check(f"kills: {kills} SIGKILLs under load, the broker is back after each", not problem,
                     problem)
-        load.read_everything(broker.bootstrap, history)
+        reader.read_everything(broker.bootstrap, history)
         found = checker.check(history)
         tally.check("kills: nothing acknowledged is missing, doubled, reordered or changed",
                     not found, "\n".join(f"{name} {what}" for name, what in found))
         tally.check("kills: every record got an answer in the end", unanswered == 0,
                     f"{unanswered} without one\n" + "\n".join(producers.fatal()))
         restarts.sort()
-        print(f"# kills: {counted} counted, {history.ack_count()} acknowledged; restart median "
+        print(f"# kills: {counted} counted, {history.ack_count()} acknowledged, "
+              f"{follower.answers} fetches meanwhile; restart median "
               f"{restarts[len(restarts) // 2] * 1000:.0f} ms, longest {restarts[-1] * 1000:.0f} ms")
         status = broker.stop()
         tally.check("kills: the broker closes cleanly afterwards", status == 0, f"status {status}")

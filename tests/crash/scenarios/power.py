@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 
-from harness import checker, load
+from harness import checker, load, reader
 from harness.broker import Broker
 from harness.disk import Disk, files_below
 from harness.history import History
@@ -73,15 +73,18 @@ def run(tally, options):
             broker.start()
             load.create_topic(broker.bootstrap, TOPIC_CONFIG)
             producers = load.Load(broker.bootstrap, history)
+            follower = reader.Follower(broker.bootstrap, history)
             producers.start()
+            follower.start()
             problem = "the rounds broke off"
             try:
                 kinds, problem = _rounds(disk, broker, producers, prng, losses)
             finally:
                 unanswered = producers.finish(2 if problem else 60)
+                follower.stop()
             tally.check(f"power: {losses} power losses under load, the broker is back after each",
                         not problem, problem)
-            load.read_everything(broker.bootstrap, history)
+            reader.read_everything(broker.bootstrap, history)
             found = checker.check(history)
             tally.check("power: nothing acknowledged is missing, doubled, reordered or changed",
                         not found, "\n".join(f"{name} {what}" for name, what in found))

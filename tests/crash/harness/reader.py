@@ -1,0 +1,160 @@
+"""Readers around one history: over everything at the end, and one that follows along meanwhile."""
+
+import threading
+import time
+
+from harness import batches, wire
+from harness import history as h
+from harness.load import PARTITIONS, TOPIC
+
+_WHOLE, _SMALL = 1_000_000, 20_000  # partition_max_bytes of the two readers
+
+
+class Reader:
+    """Reads partitions up to their high watermark, and holds each answer to the rules of a fetch."""
+
+    def __init__(self, bootstrap, small_fetches=False):
+        self._client = wire.Client(bootstrap)
+        self._bytes_max = _SMALL if small_fetches else _WHOLE
+
+    def close(self):
+        self._client.close()
+
+    def read(self, partition, start=None, seconds=30, topic=TOPIC):
+        """One history.Read from `start` (the log start if none) to the high watermark.
+
+        Raises wire.BrokerError on an error answer, another RuntimeError when the end is not reached
+        in time, and batches.ServedWrong when bytes come that must never be served."""
+        for _ in range(5):
+            try:
+                return self._read_once(partition, start, time.monotonic() + seconds, topic)
+            except wire.BrokerError as error:  # retention passed us: once more from the log start
+                if error.code != wire.OFFSET_OUT_OF_RANGE:
+                    raise
+                time.sleep(0.2)
+        raise RuntimeError(f"partition {partition}: the log start runs away")
+
+    def bounds(self, partition, seconds=30, topic=TOPIC):
+        """Log start and high watermark."""
+        deadline = time.monotonic() + seconds
+        return tuple(self._offset(topic, partition, when, deadline)
+                     for when in (wire.EARLIEST, wire.LATEST))
+
+    def fetch(self, partition, offset, seconds=10, topic=TOPIC, wait_ms=50):
+        """(records from `offset` on, high watermark, log start) of one answer."""
+        body = wire.fetch_body(topic, partition, offset, self._bytes_max, wait_ms)
+        fetched = wire.Fetched(self._client.call_once(wire.FETCH, 11, body, seconds))
+        if fetched.code:
+            raise wire.BrokerError(f"Fetch of partition {partition} at {offset}", fetched.code)
+        where = f"partition {partition} from offset {offset}"
+        try:
+            found = batches.parse(fetched.records)
+        except batches.ServedWrong as wrong:
+            raise batches.ServedWrong(f"{where}: {wrong}") from None
+        if found and not found[0].base_offset <= offset <= found[0].last_offset:
+            raise batches.ServedWrong(f"{where}: the first batch has offsets "
+                                      f"{found[0].base_offset} to {found[0].last_offset}")
+        if found and found[-1].last_offset >= fetched.high_watermark:
+            raise batches.ServedWrong(f"{where}: offset {found[-1].last_offset} came, the high "
+                                      f"watermark is {fetched.high_watermark}")
+        records = [record for batch in found for record in batch.records if record[0] >= offset]
+        return records, fetched.high_watermark, fetched.log_start
+
+    def _read_once(self, partition, start, deadline, topic):
+        left = deadline - time.monotonic()
+        low, high = self.bounds(partition, left, topic)
+        place = low if start is None else max(low, start)
+        read = h.Read(partition, place, high, [])
+        while place < high:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"partition {partition}: stuck at {place} of {high}")
+            try:
+                records, _, _ = self.fetch(partition, place, 10, topic)
+            except OSError:
+                time.sleep(0.02)
+                continue
+            except wire.BrokerError as error:
+                if error.code not in wire.PASSING:
+                    raise
+                time.sleep(0.05)
+                continue
+            read.records += [record for record in records if record[0] < high]
+            if records:
+                place = records[-1][0] + 1
+        return read
+
+    def _offset(self, topic, partition, when, deadline):
+        body = wire.list_offsets_body(topic, partition, when)
+        while True:
+            code, offset = wire.list_offsets_answer(
+                self._client.call(wire.LIST_OFFSETS, 1, body, deadline))
+            if code == 0:
+                return offset
+            if code not in wire.PASSING or time.monotonic() > deadline:
+                raise wire.BrokerError(f"ListOffsets of partition {partition}", code)
+            time.sleep(0.05)
+
+
+class Follower:
+    """Reads along while the broker is killed and started again: whatever it saw must stay."""
+
+    def __init__(self, bootstrap, history):
+        self._history = history
+        self._reader = Reader(bootstrap)
+        self._places = dict.fromkeys(range(PARTITIONS), 0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="follower")
+        self.answers = 0
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._reader.close()
+
+    def _work(self):
+        while not self._stop.is_set():
+            for partition in range(PARTITIONS):
+                self._step(partition)
+                self._stop.wait(0.02)
+
+    def _step(self, partition):
+        place = self._places[partition]
+        try:
+            records, high, _ = self._reader.fetch(partition, place, 5, wait_ms=0)
+        except (OSError, wire.BrokerError) as error:
+            self._on_error(partition, place, error)
+            return
+        except batches.ServedWrong as wrong:
+            self._history.add_finding("I19", str(wrong))
+            return
+        self.answers += 1
+        end = records[-1][0] + 1 if records else place
+        self._history.add_read(h.Read(partition, place, end, records, high))
+        self._places[partition] = end
+
+    def _on_error(self, partition, place, error):
+        if getattr(error, "code", None) != wire.OFFSET_OUT_OF_RANGE:
+            return  # down, on its way down, or not yet up again
+        try:
+            low, high = self._reader.bounds(partition, 2)
+        except RuntimeError:
+            return
+        if place > high:
+            self._history.add_finding(
+                "I9", f"partition {partition}: was read up to {place}, now ends at {high}")
+        self._places[partition] = low
+
+
+def read_everything(bootstrap, history):
+    """Two readers with different fetch sizes read all partitions from the start."""
+    for small_fetches in (False, True):
+        reader = Reader(bootstrap, small_fetches)
+        try:
+            for partition in range(PARTITIONS):
+                history.add_read(reader.read(partition))
+        finally:
+            reader.close()
