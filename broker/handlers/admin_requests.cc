@@ -100,7 +100,8 @@ void handle_metadata(Call call, Services& services) {
                  [pending](Controller& controller) {
                    auto decision = controller.auto_create_topics(pending->response);
                    for (const CreatedTopic& topic : decision.items) {
-                     if (!topic.outcome.ok() || topic.id.is_zero()) continue;
+                     // Another client was faster where no number of partitions was chosen here.
+                     if (!topic.outcome.ok() || topic.num_partitions < 0) continue;
                      log_line(LogLevel::info, "metadata", "topic created because a client named it",
                               {{"topic", topic.name}, {"partitions", topic.num_partitions}});
                    }

@@ -64,8 +64,8 @@ struct NewTopic {
 struct CreatedTopic {
   Outcome outcome;
   std::string name;
-  Uuid id;  // zero when refused, or only validated
-  std::int32_t num_partitions = -1;
+  Uuid id;                           // zero when refused, or only validated
+  std::int32_t num_partitions = -1;  // that it was created with now; not of one found existing
   std::int32_t replication_factor = -1;
   ConfigMap configs;  // overrides
 };

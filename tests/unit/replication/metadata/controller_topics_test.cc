@@ -156,6 +156,7 @@ TEST_CASE("Controller: naming a topic creates it only where that is allowed", "[
   REQUIRE(decision.items.size() == 4);
   CHECK(decision.items[0].outcome.ok());
   CHECK(decision.items[0].id == t.image().topic("old")->id);
+  CHECK(decision.items[0].num_partitions == -1);
   CHECK(decision.items[1].outcome.ok());
   CHECK(decision.items[1].num_partitions == 2);
   CHECK(decision.items[2].outcome.code == Errc::invalid_topic_exception);
