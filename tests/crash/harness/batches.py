@@ -29,12 +29,13 @@ class ServedWrong(Exception):
 
 
 class Batch:
-    """`records` as (offset, key, value, headers, timestamp)."""
+    """`raw` is all of it as it came, `records` as (offset, key, value, headers, timestamp)."""
 
-    def __init__(self, base_offset, last_offset, leader_epoch, records):
+    def __init__(self, base_offset, last_offset, leader_epoch, raw, records):
         self.base_offset = base_offset
         self.last_offset = last_offset
         self.leader_epoch = leader_epoch
+        self.raw = raw
         self.records = records
 
 
@@ -74,7 +75,7 @@ def _batch(data, at):
     except (IndexError, ValueError) as error:
         raise ServedWrong(f"{where}: {error}") from None
     log_time = max_time if attributes & _APPEND_TIME else None
-    return Batch(base, base + last_delta, epoch, [
+    return Batch(base, base + last_delta, epoch, data[at:end], [
         (base + n, key, value, headers, first_time + delta if log_time is None else log_time)
         for n, (delta, key, value, headers) in enumerate(records)]), end
 

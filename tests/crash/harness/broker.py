@@ -76,12 +76,27 @@ class Broker:
         return self.process is not None and self.process.poll() is None
 
     def kill(self):
-        """SIGKILL to the daemon and whatever runs it, by the group it was started in."""
+        """SIGKILL to the daemon and whatever runs it, by the group it was started in; returns when
+        none of them runs any more, so that the file system can be unmounted."""
         if self.process is None:
             return None
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        return self.process.wait()
+        status = self.process.wait()
+        while self._group_runs():
+            time.sleep(0.001)
+        return status
+
+    def _group_runs(self):
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/stat") as stat:
+                    state, _, group = stat.read().rpartition(")")[2].split()[:3]
+            except OSError:  # ended meanwhile
+                continue
+            if int(group) == self.process.pid and state not in "ZX":
+                return True
+        return False
 
     def freeze(self, seconds=10):
         """Stops all its threads, each once the system call that it is in has returned."""

@@ -54,6 +54,7 @@ class Read:
         self.log_start = log_start
         self.end = end
         self.records = records
+        self.batches_crc = 0  # over all batches as they came
         self.high_watermark = end if high_watermark is None else high_watermark
 
 

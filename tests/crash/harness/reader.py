@@ -2,6 +2,7 @@
 
 import threading
 import time
+import zlib
 
 from harness import batches, wire
 from harness import history as h
@@ -24,7 +25,8 @@ class Reader:
         """One history.Read from `start` (the log start if none) to the high watermark.
 
         Raises wire.BrokerError on an error answer, another RuntimeError when the end is not reached
-        in time, and batches.ServedWrong when bytes come that must never be served."""
+        in time, and batches.ServedWrong when bytes come that must never be served. Both carry what
+        came before as `read`."""
         for _ in range(5):
             try:
                 return self._read_once(partition, start, time.monotonic() + seconds, topic)
@@ -36,12 +38,11 @@ class Reader:
 
     def bounds(self, partition, seconds=30, topic=TOPIC):
         """Log start and high watermark."""
-        deadline = time.monotonic() + seconds
-        return tuple(self._offset(topic, partition, when, deadline)
+        return tuple(self.offset_of_time(partition, when, seconds, topic)
                      for when in (wire.EARLIEST, wire.LATEST))
 
     def fetch(self, partition, offset, seconds=10, topic=TOPIC, wait_ms=50):
-        """(records from `offset` on, high watermark, log start) of one answer."""
+        """(batches, high watermark) of one answer; the first batch may begin below `offset`."""
         body = wire.fetch_body(topic, partition, offset, self._bytes_max, wait_ms)
         fetched = wire.Fetched(self._client.call_once(wire.FETCH, 11, body, seconds))
         if fetched.code:
@@ -57,19 +58,27 @@ class Reader:
         if found and found[-1].last_offset >= fetched.high_watermark:
             raise batches.ServedWrong(f"{where}: offset {found[-1].last_offset} came, the high "
                                       f"watermark is {fetched.high_watermark}")
-        records = [record for batch in found for record in batch.records if record[0] >= offset]
-        return records, fetched.high_watermark, fetched.log_start
+        return found, fetched.high_watermark
 
     def _read_once(self, partition, start, deadline, topic):
         left = deadline - time.monotonic()
         low, high = self.bounds(partition, left, topic)
-        place = low if start is None else max(low, start)
-        read = h.Read(partition, place, high, [])
+        read = h.Read(partition, low if start is None else max(low, start), high, [])
+        try:
+            self._read_on(read, deadline, topic)
+        except (RuntimeError, batches.ServedWrong) as error:
+            read.end = read.records[-1][0] + 1 if read.records else read.log_start
+            error.read = read
+            raise
+        return read
+
+    def _read_on(self, read, deadline, topic):
+        partition, place, high = read.partition, read.log_start, read.end
         while place < high:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"partition {partition}: stuck at {place} of {high}")
             try:
-                records, _, _ = self.fetch(partition, place, 10, topic)
+                found, _ = self.fetch(partition, place, 10, topic)
             except OSError:
                 time.sleep(0.02)
                 continue
@@ -78,12 +87,14 @@ class Reader:
                     raise
                 time.sleep(0.05)
                 continue
-            read.records += [record for record in records if record[0] < high]
-            if records:
-                place = records[-1][0] + 1
-        return read
+            for batch in found:
+                read.batches_crc = zlib.crc32(batch.raw, read.batches_crc)
+                read.records += [r for r in batch.records if place <= r[0] < high]
+                place = batch.last_offset + 1
 
-    def _offset(self, topic, partition, when, deadline):
+    def offset_of_time(self, partition, when, seconds=30, topic=TOPIC):
+        """The first offset of that time or a later one; -1 where there is none."""
+        deadline = time.monotonic() + seconds
         body = wire.list_offsets_body(topic, partition, when)
         while True:
             code, offset = wire.list_offsets_answer(
@@ -124,7 +135,7 @@ class Follower:
     def _step(self, partition):
         place = self._places[partition]
         try:
-            records, high, _ = self._reader.fetch(partition, place, 5, wait_ms=0)
+            found, high = self._reader.fetch(partition, place, 5, wait_ms=0)
         except (OSError, wire.BrokerError) as error:
             self._on_error(partition, place, error)
             return
@@ -132,6 +143,7 @@ class Follower:
             self._history.add_finding("I19", str(wrong))
             return
         self.answers += 1
+        records = [record for batch in found for record in batch.records if record[0] >= place]
         end = records[-1][0] + 1 if records else place
         self._history.add_read(h.Read(partition, place, end, records, high))
         self._places[partition] = end

@@ -5,7 +5,8 @@ import socket
 import struct
 import time
 
-LIST_OFFSETS, FETCH, METADATA, CREATE_TOPICS = 2, 1, 3, 19
+FETCH, LIST_OFFSETS, METADATA, CREATE_TOPICS, DESCRIBE_PRODUCERS = 1, 2, 3, 19, 61
+FLEXIBLE = {DESCRIBE_PRODUCERS}  # in the version that is used here
 EARLIEST, LATEST = -2, -1
 
 NAMES = {
@@ -46,6 +47,10 @@ class Cursor:
 
     def int64(self):
         return self._number(">q", 8)
+
+    def small(self):
+        """A length of a flexible version, below 128."""
+        return self._number(">B", 1)
 
     def flag(self):
         return self._number(">b", 1) != 0
@@ -97,7 +102,8 @@ class Client:
                 self._socket = socket.create_connection(self._address, timeout=seconds)
             self._socket.settimeout(seconds)
             self._correlation += 1
-            frame = struct.pack(">hhi", key, version, self._correlation) + text("reader") + body
+            frame = struct.pack(">hhi", key, version, self._correlation) + text("reader")
+            frame += (b"\0" if key in FLEXIBLE else b"") + body
             self._socket.sendall(struct.pack(">i", len(frame)) + frame)
             answer = Cursor(self._receive(struct.unpack(">i", self._receive(4))[0]))
         except OSError:
@@ -168,6 +174,22 @@ class Fetched:
                 self.records = answer.bytes()
         if answer.at != len(answer.data):
             raise AssertionError("bytes behind the last field of a Fetch answer")
+
+
+def describe_producers(client, topic, partition, seconds=10):
+    """[(producer id, epoch, last sequence)] of a partition, from an answer of version 0."""
+    name = topic.encode()
+    body = bytes([2, len(name) + 1]) + name + bytes([2]) + struct.pack(">i", partition) + bytes(2)
+    answer = client.call(DESCRIBE_PRODUCERS, 0, body, time.monotonic() + seconds)
+    answer.at = len(answer.data) - answer.data[::-1].index(name[::-1]) + 1  # at the partition
+    partition, code, _ = answer.int32(), answer.int16(), answer.small()
+    if code:
+        raise BrokerError(f"DescribeProducers of partition {partition}", code)
+    producers = []
+    for _ in range(answer.small() - 1):
+        producers.append((answer.int64(), answer.int32(), answer.int32()))
+        answer.at += 8 + 4 + 8 + 1
+    return sorted(producers)
 
 
 def create_topic(client, topic, partitions, config, seconds=10):

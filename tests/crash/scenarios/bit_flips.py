@@ -1,167 +1,241 @@
-"""One flipped bit in each kind of file, while the broker is down: what is served afterwards is right,
-or the partition answers an error; files that can be rebuilt are, and the other partitions serve on."""
+"""One flipped bit in each kind of file, while the broker is down: what is served afterwards is right
+to the last byte, or the partition answers an error; files that can be rebuilt are, and the other
+partitions serve on."""
 
 import os
 import random
 import shutil
+import struct
 import tempfile
 
-from harness import checker, load
+from harness import checker, load, reader, wire
+from harness.batches import ServedWrong
 from harness.broker import Broker, StartFailed
 from harness.disk import files_below
-from harness.history import History
+from harness.history import BASE_TIMESTAMP, History
 from scenarios.power import SETTINGS
 
 TOPIC_CONFIG = {"segment.bytes": "131072", "retention.ms": "-1", "index.interval.bytes": "256"}
-# Files of the topic and of the directory. True: can be rebuilt, so that everything is served.
+METADATA = "__cluster_metadata-0"
+TIMES = [BASE_TIMESTAMP + ms for ms in (0, 1, 700, 1401, 3500, 7000, 9999, 14000)]
+
+# What may become of a flip.
+SERVED = "everything is served"  # it can be rebuilt
+SERVED_OR_ERROR = "its partition answers an error and the log names the place"
+SERVED_OR_REFUSED = "everything is served, or the start is refused by name"
+REFUSED = "the start is refused by name"
+
+
+def _logs(data):
+    """The .log files of each partition, in order."""
+    return [files_below(f"{data}/{load.TOPIC}-{p}", ".log") for p in range(load.PARTITIONS)]
+
+
+def _of_topic(suffix):
+    return lambda data: [f for f in files_below(data, suffix) if f"/{load.TOPIC}-" in f]
+
+
+def _of_metadata(suffix):
+    return lambda data: [f for f in files_below(data, suffix) if METADATA in f]
+
+
+def _named(name):
+    return lambda data: [f"{data}/{name}"]
+
+
+def _anywhere(path, prng):
+    return prng.randrange(os.path.getsize(path))
+
+
+def _unguarded(path, prng):
+    """Of the fields of a batch that its checksum does not cover: base offset, length, leader epoch,
+    magic, and the checksum itself."""
+    starts, at = [], 0
+    with open(path, "rb") as file:
+        data = file.read()
+    while at + 12 <= len(data):
+        starts.append(at)
+        at += 12 + struct.unpack_from(">i", data, at + 8)[0]
+    return prng.choice(starts) + prng.randrange(21)
+
+
+# (title, files, where in them, what may become of it)
 KINDS = [
-    (".log", False), (".index", True), (".timeindex", True), (".arrivals", True),
-    (".digest", True), (".snapshot", True), ("checkpoint.0", True), ("checkpoint.1", True),
+    ("a sealed .log", lambda d: [f for logs in _logs(d) for f in logs[:-1]], _anywhere,
+     SERVED_OR_ERROR),
+    ("the active .log", lambda d: [logs[-1] for logs in _logs(d)], _anywhere, SERVED_OR_ERROR),
+    ("a batch header of a sealed .log", lambda d: [f for logs in _logs(d) for f in logs[:-1]],
+     _unguarded, SERVED_OR_ERROR),
+    ("a batch header of the active .log", lambda d: [logs[-1] for logs in _logs(d)], _unguarded,
+     SERVED_OR_ERROR),
+    ("an .index", _of_topic(".index"), _anywhere, SERVED),
+    ("a .timeindex", _of_topic(".timeindex"), _anywhere, SERVED),
+    ("an .arrivals", _of_topic(".arrivals"), _anywhere, SERVED),
+    ("a .digest", _of_topic(".digest"), _anywhere, SERVED),
+    ("a .snapshot", _of_topic(".snapshot"), _anywhere, SERVED),
+    ("checkpoint.0", _named("checkpoint.0"), _anywhere, SERVED),
+    ("checkpoint.1", _named("checkpoint.1"), _anywhere, SERVED),
+    ("a partition.metadata", _of_topic("partition.metadata"), _anywhere, SERVED_OR_ERROR),
+    ("meta", _named("meta"), _anywhere, REFUSED),
+    ("the metadata .log", _of_metadata(".log"), _anywhere, SERVED_OR_REFUSED),
+    ("a batch header of the metadata .log", _of_metadata(".log"), _unguarded, SERVED_OR_REFUSED),
+    ("the metadata .index", _of_metadata(".index"), _anywhere, SERVED),
+    ("the metadata .timeindex", _of_metadata(".timeindex"), _anywhere, SERVED),
+    ("the metadata .arrivals", _of_metadata(".arrivals"), _anywhere, SERVED),
 ]
 
 
-def _make_data(options, home, history):
-    broker = Broker(options.broker, f"{home}/made", SETTINGS, work=home)
-    try:
-        broker.start()
-        load.create_topic(broker.bootstrap, TOPIC_CONFIG)
-        producers = load.Load(broker.bootstrap, history, pause=0.0003)
-        producers.start()
-        producers.wait_for_acks(6000, 60)
-        status = broker.stop()
-        broker.start()  # the second start uses the other slot of the checkpoint
-        producers.wait_for_acks(3000, 60)
-        producers.finish(30)
-        return status or broker.stop()
-    finally:
-        broker.kill()
+class _Served:
+    """All that clients see of a partition: batches, look-ups by time, producer state."""
 
-
-def _flip(path, prng):
-    size = os.path.getsize(path)
-    position, bit = prng.randrange(size), prng.randrange(8)
-    with open(path, "r+b") as file:
-        file.seek(position)
-        byte = file.read(1)[0]
-        file.seek(position)
-        file.write(bytes([byte ^ (1 << bit)]))
-    return position
-
-
-def _read_or_error(broker, history):
-    """Reads each partition; (partitions that gave errors, messages)."""
-    errors = {}
-    for partition in range(load.PARTITIONS):
-        reader = load.Reader(broker.bootstrap)
+    def __init__(self, broker, partition, small_fetches):
+        self.error = None
+        self.read = None
+        source, client = reader.Reader(broker.bootstrap, small_fetches), wire.Client(broker.bootstrap)
         try:
-            history.add_read(reader.read(partition, seconds=5))
+            self.read = source.read(partition, seconds=10)
+            self.seen = (
+                self.read.log_start, self.read.end, self.read.batches_crc,
+                [source.offset_of_time(partition, when, 10) for when in TIMES],
+                wire.describe_producers(client, load.TOPIC, partition),
+            )
         except RuntimeError as error:
-            errors[partition] = str(error)
+            self.error = error
+            self.read = self.read or getattr(error, "read", None)
         finally:
-            reader.close()
-    return errors
+            source.close()
+            client.close()
 
 
-def _one(options, home, made, suffix, rebuildable, prng):
-    """Flips one bit in a copy of the data; "" or what is wrong."""
-    data = f"{home}/data"
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(f"{home}/made", data)
-    files = [f for f in files_below(data, suffix)
-             if os.path.getsize(f) > 0 and "__cluster_metadata" not in f]
-    if not files:
-        return f"no {suffix} file with bytes in it"
-    victim = prng.choice(files)
-    position = _flip(victim, prng)
-    what = f"{os.path.relpath(victim, data)} at position {position}"
-    history = History()
-    history.invoked, history.acked = made.invoked, made.acked
-    broker = Broker(options.broker, data, SETTINGS, work=home)
-    try:
-        broker.start()
-        errors = _read_or_error(broker, history)
-        # A partition with an error is judged by that alone.
-        history.acked = {w: acks for w, acks in made.acked.items() if w[1] not in errors}
-        found = checker.check(history)
-        if found:
-            return f"{what}: " + "; ".join(f"{name} {text}" for name, text in found[:3])
-        if errors and (rebuildable or len(errors) > 1):
-            return f"{what}: errors {errors}\n{broker.log_since_start()}"
+class _Flips:
+    def __init__(self, options, home, prng):
+        self._options, self._home, self._prng = options, home, prng
+        self._made = History()
+        self._right = []
+
+    def make(self):
+        """The data that is damaged later, and how it is served whole; (exit status, log of the start
+        with it)."""
+        broker = self._broker("made")
+        try:
+            broker.start()
+            load.create_topic(broker.bootstrap, TOPIC_CONFIG)
+            self._fill_metadata(broker)
+            producers = load.Load(broker.bootstrap, self._made, pause=0.0003)
+            producers.start()
+            producers.wait_for_acks(6000, 60)
+            status = broker.stop()
+            broker.start()  # the second start uses the other slot of the checkpoint
+            producers.wait_for_acks(3000, 60)
+            producers.finish(30)
+            status = status or broker.stop()
+        finally:
+            broker.kill()
+        self._copy()
+        broker = self._broker("data")
+        try:
+            broker.start()
+            served = [_Served(broker, p, False) for p in range(load.PARTITIONS)]
+            self._right = [one.seen for one in served]
+            return status, broker.log_since_start()
+        finally:
+            broker.kill()
+
+    def _fill_metadata(self, broker):
+        """So that its log has index rows."""
+        client = wire.Client(broker.bootstrap)
+        for number in range(30):
+            wire.create_topic(client, f"other-{number}", 1, {"retention.ms": "-1"})
+        client.close()
+
+    def one(self, files_of, position_of, outcome):
+        """Flips one bit in a copy of the data; "" or what is wrong."""
+        self._copy()
+        data = f"{self._home}/data"
+        files = [f for f in files_of(data) if os.path.exists(f) and os.path.getsize(f) > 0]
+        if not files:
+            return "no such file with bytes in it"
+        victim = self._prng.choice(files)
+        position = position_of(victim, self._prng)
+        bit = self._prng.randrange(8)
+        with open(victim, "r+b") as file:
+            file.seek(position)
+            byte = file.read(1)[0]
+            file.seek(position)
+            file.write(bytes([byte ^ (1 << bit)]))
+        name = os.path.relpath(victim, data)
+        problem = self._judge(name, outcome)
+        return problem and f"{name}, bit {bit} of byte {position}: {problem}"
+
+    def _judge(self, name, outcome):
+        broker = self._broker("data")
+        try:
+            broker.start()
+        except StartFailed:
+            log = broker.log_since_start()
+            named = os.path.dirname(name) in log and os.path.basename(name) in log
+            good = broker.wait_end(0) == 1 and named and outcome in (REFUSED, SERVED_OR_REFUSED)
+            return "" if good else f"no start\n{log}"
+        else:
+            if outcome == REFUSED:
+                return f"it started\n{broker.log_since_start()}"
+            return self._judge_served(broker, name, outcome)
+        finally:
+            broker.kill()
+
+    def _judge_served(self, broker, name, outcome):
+        history = History()
+        history.invoked, history.acked = self._made.invoked, self._made.acked
+        wrong = []
+        for partition in range(load.PARTITIONS):
+            may_fail = outcome == SERVED_OR_ERROR and name.startswith(f"{load.TOPIC}-{partition}/")
+            for small_fetches in (False, True):
+                try:
+                    served = _Served(broker, partition, small_fetches)
+                except ServedWrong as bad:
+                    wrong.append(f"served {bad}")
+                    continue
+                if served.read is not None:
+                    history.add_read(served.read)
+                if served.error is None and served.seen != self._right[partition]:
+                    wrong.append(f"partition {partition} serves {served.seen}, right is\n"
+                                 f"{self._right[partition]}")
+                if served.error is not None and not (
+                        may_fail and isinstance(served.error, wire.BrokerError)):
+                    wrong.append(f"partition {partition}: {served.error}")
+                log = broker.log_since_start()
+                place = name if name.endswith(".log") else os.path.dirname(name)
+                if served.error is not None and place not in log:
+                    wrong.append(f"{served.error}, and the log does not name the place")
+                if served.error is not None:  # judged by that, and by what came before it
+                    history.acked = {w: a for w, a in history.acked.items() if w[1] != partition}
+        wrong += [f"{what} {text}" for what, text in checker.check(history)[:3]]
         if not broker.alive():
-            return f"{what}: the broker ended\n{broker.log_tail()}"
-        return ""
-    except StartFailed as error:
-        return f"{what}: {error}"
-    finally:
-        broker.kill()
+            wrong.append("the broker ended")
+        return "\n".join([*wrong, broker.log_since_start()]) if wrong else ""
+
+    def _broker(self, directory):
+        return Broker(self._options.broker, f"{self._home}/{directory}", SETTINGS, work=self._home)
+
+    def _copy(self):
+        shutil.rmtree(f"{self._home}/data", ignore_errors=True)
+        shutil.copytree(f"{self._home}/made", f"{self._home}/data")
 
 
 def run(tally, options):
     home = tempfile.mkdtemp(prefix="crash-flips-")
-    prng = random.Random(options.seed + 3)
-    made = History()
     try:
-        status = _make_data(options, home, made)
+        flips = _Flips(options, home, random.Random(options.seed + 3))
+        status, log = flips.make()
         tally.check("bit flips: the broker closes cleanly", status == 0, f"status {status}")
-        for suffix, rebuildable in KINDS:
-            rounds = 12 if options.long else 2
-            problems = []
-            for _ in range(rounds):
-                problem = _one(options, home, made, suffix, rebuildable, prng)
-                if problem:
-                    problems.append(problem)
-            outcome = "rebuilt, and everything is served" if rebuildable else "found, never served"
-            tally.check(f"bit flips: one in a {suffix} file is {outcome}", not problems,
-                        "\n".join(problems))
-        _identity(tally, options, home, prng)
-        _metadata(tally, options, home, made, prng)
+        tally.check("bit flips: a start after that has nothing to rebuild", "anew" not in log, log)
+        for title, files_of, position_of, outcome in KINDS:
+            rounds = 20 if options.long else 2
+            problems = [flips.one(files_of, position_of, outcome) for _ in range(rounds)]
+            tally.check(f"bit flips: one in {title}: {outcome}", not any(problems),
+                        "\n".join(filter(None, problems)))
     finally:
         if options.keep:
             print(f"# kept: {home}")
         else:
             shutil.rmtree(home, ignore_errors=True)
-
-
-def _identity(tally, options, home, prng):
-    """Without its identity a directory is refused, with a sentence."""
-    data = f"{home}/data"
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(f"{home}/made", data)
-    _flip(f"{data}/meta", prng)
-    broker = Broker(options.broker, data, SETTINGS, work=home)
-    try:
-        broker.start(wait=False)
-        status = broker.wait_end(10)
-        said = "meta" in broker.log_since_start()
-        tally.check("bit flips: a damaged meta is refused by name", status == 1 and said,
-                    f"status {status}\n{broker.log_since_start()}")
-    finally:
-        broker.kill()
-
-
-def _metadata(tally, options, home, made, prng):
-    """The metadata log cannot be rebuilt on a single node: refused, or read right."""
-    problems = []
-    for _ in range(12 if options.long else 3):
-        data = f"{home}/data"
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(f"{home}/made", data)
-        logs = [f for f in files_below(data, ".log") if "__cluster_metadata" in f]
-        position = _flip(logs[0], prng)
-        history = History()
-        history.invoked, history.acked = made.invoked, made.acked
-        broker = Broker(options.broker, data, SETTINGS, work=home)
-        try:
-            broker.start()
-            load.read_everything(broker.bootstrap, history)
-            problems += [f"position {position}: {what}" for _, what in checker.check(history)]
-        except StartFailed:
-            if "metadata" not in broker.log_since_start():
-                problems.append(f"position {position}: refused without a word\n"
-                                f"{broker.log_since_start()}")
-        except RuntimeError as error:
-            problems.append(f"position {position}: {error}")
-        finally:
-            broker.kill()
-    tally.check("bit flips: one in the metadata log is refused by name, or does no harm",
-                not problems, "\n".join(problems))
