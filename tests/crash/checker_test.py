@@ -5,7 +5,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 from harness import checker  # noqa: E402
 from harness import history as h  # noqa: E402
@@ -162,7 +163,7 @@ def run(tally):
 
 
 if __name__ == "__main__":
-    from harness.report import Tally
+    from rig.report import Tally
 
     own_tally = Tally()
     run(own_tally)

@@ -10,9 +10,9 @@ import tempfile
 
 from harness import checker, load, reader, wire
 from harness.batches import ServedWrong
-from harness.broker import Broker, StartFailed
-from harness.disk import files_below
 from harness.history import BASE_TIMESTAMP, History
+from rig.broker import Broker, StartFailed
+from rig.disk import files_below
 from scenarios.power import SETTINGS
 
 TOPIC_CONFIG = {"segment.bytes": "131072", "retention.ms": "-1", "index.interval.bytes": "256"}

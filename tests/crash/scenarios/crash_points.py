@@ -10,9 +10,9 @@ import time
 
 from harness import checker, load, reader, wire
 from harness.batches import ServedWrong
-from harness.broker import Broker, StartFailed
-from harness.disk import Disk
 from harness.history import History
+from rig.broker import Broker, StartFailed
+from rig.disk import Disk
 from scenarios.power import SETTINGS
 
 # call -> crash points in CI's share, in the full run, and the step between them in CI's share

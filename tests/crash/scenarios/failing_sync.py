@@ -9,9 +9,9 @@ import tempfile
 import time
 
 from harness import checker, load, reader
-from harness.broker import Broker
-from harness.disk import Disk
 from harness.history import History
+from rig.broker import Broker
+from rig.disk import Disk
 from scenarios.power import SETTINGS, TOPIC_CONFIG
 
 EXIT_DISK_FAILED = 74

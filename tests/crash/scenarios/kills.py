@@ -7,8 +7,8 @@ import tempfile
 import time
 
 from harness import checker, load, reader
-from harness.broker import Broker
 from harness.history import History
+from rig.broker import Broker
 
 ACKS_BETWEEN = 500
 # Small segments, so that rolls, indexes and snapshots are among what is interrupted.

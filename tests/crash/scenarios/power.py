@@ -8,9 +8,9 @@ import tempfile
 import time
 
 from harness import checker, load, reader
-from harness.broker import Broker
-from harness.disk import Disk, files_below
 from harness.history import History
+from rig.broker import Broker
+from rig.disk import Disk, files_below
 
 ACKS_BETWEEN = 150
 TOPIC_CONFIG = {"segment.bytes": "524288", "retention.ms": "-1"}

@@ -1,6 +1,7 @@
 """The daemon under test: started, killed and started again on one data directory and one port."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -21,12 +22,13 @@ def free_port():
 
 
 class Broker:
-    """`prefix` is a command that runs the daemon, such as strace with its arguments."""
+    """A prefix of start() is a command that runs the daemon, such as strace with its arguments;
+    `descriptors` is its hard limit on them."""
 
-    def __init__(self, path, data, settings=(), work=None):
+    def __init__(self, path, data, settings=(), work=None, descriptors=None):
         self.path = os.path.abspath(path)
         self.data = data
-        self.work = work or tempfile.mkdtemp(prefix="crash-broker-")
+        self.work = work or tempfile.mkdtemp(prefix="strandline-broker-")
         self.log_path = os.path.join(self.work, "broker.out")
         self.port = free_port()
         self.http = free_port()
@@ -34,6 +36,7 @@ class Broker:
         self.settings = list(settings)
         self.process = None
         self.starts = 0
+        self._descriptors = descriptors
 
     def command(self):
         command = [self.path, "--data", self.data, "--listen", self.bootstrap]
@@ -49,7 +52,7 @@ class Broker:
             log.flush()
             self.process = subprocess.Popen(
                 [*prefix, *self.command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                cwd=self.work, start_new_session=True,
+                cwd=self.work, start_new_session=True, preexec_fn=self._limit_descriptors,
             )
         self.starts += 1
         if not wait:
@@ -62,9 +65,13 @@ class Broker:
             time.sleep(0.005)
         raise StartFailed(f"no answer after {START_SECONDS_MAX} s\n{self.log_tail()}")
 
+    def _limit_descriptors(self):
+        if self._descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors, self._descriptors))
+
     def answers(self):
         """A request of the oldest ApiVersions is answered."""
-        frame = b"\x00\x12\x00\x00\x00\x00\x00\x01\x00\x05crash"
+        frame = b"\x00\x12\x00\x00\x00\x00\x00\x01\x00\x03rig"
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as wire:
                 wire.sendall(len(frame).to_bytes(4, "big") + frame)
@@ -115,6 +122,21 @@ class Broker:
         for task in os.listdir(tasks):
             with open(f"{tasks}/{task}/stat") as stat:
                 yield stat.read().rpartition(")")[2].split()[0]
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def open_files(self):
+        """What its descriptors point to."""
+        folder = f"/proc/{self.process.pid}/fd"
+        found = []
+        for name in os.listdir(folder):
+            try:
+                found.append(os.readlink(f"{folder}/{name}"))
+            except FileNotFoundError:  # closed meanwhile
+                continue
+        return found
 
     def stop(self, seconds=20):
         """Asks it to end; its exit status, or None when it had to be killed."""

@@ -24,7 +24,7 @@ def _run(*command):
 
 class Disk:
     def __init__(self, mebibytes=256):
-        self.home = tempfile.mkdtemp(prefix="crash-disk-")
+        self.home = tempfile.mkdtemp(prefix="strandline-disk-")
         self.tmpfs = os.path.join(self.home, "t")
         self.image = os.path.join(self.tmpfs, "d.img")
         self.mount = os.path.join(self.home, "m")
