@@ -41,7 +41,7 @@ BufferRef BufferPool::take(std::size_t size) {
 void BufferPool::give_back(BufferRef::Buffer* buffer) {
   std::unique_ptr<BufferRef::Buffer> owned{buffer};
   budget_.release(owned->size);
-  if (idle_bytes_ + owned->size > kIdleBytesMax) return;
+  if (owned->size < kKeptBytesMin || idle_bytes_ + owned->size > kIdleBytesMax) return;
   idle_bytes_ += owned->size;
   free_[class_of(owned->size)].push_back(std::move(owned));
 }

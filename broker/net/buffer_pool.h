@@ -2,7 +2,8 @@
 // which is most of what receiving costs.
 //
 // Thread   one shard; a BufferRef must be dropped on the shard that made it
-// Owns     the free buffers, at most kIdleBytesMax of them; the process's budget is charged while a
+// Owns     the free buffers from kKeptBytesMin on, at most kIdleBytesMax of them; the process's
+// budget is charged while a
 //          buffer is out
 #pragma once
 
@@ -65,13 +66,16 @@ class BufferPool {
   // At least `size` bytes, rounded up to a power of two from kSmallestBytes on.
   BufferRef take(std::size_t size);
 
-  static constexpr std::size_t kSmallestBytes = std::size_t{4} << 10;
+  static constexpr std::size_t kSmallestBytes = 512;
 
  private:
   friend class BufferRef;
 
-  static constexpr std::size_t kClasses = 21;  // 4 KiB … 4 GiB: any frame a peer may announce
+  static constexpr std::size_t kClasses = 24;  // 512 B … 4 GiB: any frame a peer may announce
   static constexpr std::size_t kIdleBytesMax = std::size_t{8} << 20;
+  // Smaller ones are the allocator's daily bread; kept, each would pin a page of what lay around
+  // it.
+  static constexpr std::size_t kKeptBytesMin = std::size_t{16} << 10;
 
   static std::size_t class_of(std::size_t size);
   void give_back(BufferRef::Buffer* buffer);

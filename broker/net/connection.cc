@@ -126,7 +126,7 @@ bool Connection::may_take_memory() {
 void Connection::pause_reading() {
   if (!paused_) context_.metrics.reads_paused.add();
   paused_ = true;
-  frames_.release_when_idle();  // or it would keep others from the memory it waits for
+  frames_.release_spare();  // or it would keep others from the memory it waits for
   if (context_.budget.is_exhausted()) context_.any_paused = true;
 }
 
@@ -160,7 +160,7 @@ void Connection::on_readable() {
     if (std::exchange(paused_, false)) last_progress_ = steady_now();
     if (std::exchange(drained_, false) || !read_some()) {
       if (!open_ || peer_done_) return;
-      frames_.release_when_idle();
+      frames_.release_spare();
       wait_readable();
       return;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "protocol/base/errc.h"
 
@@ -52,10 +53,19 @@ Result<std::optional<Frame>> FrameReader::next() {
   return std::optional<Frame>{std::move(frame)};
 }
 
-void FrameReader::release_when_idle() {
-  if (!pending().empty()) return;
-  buffer_ = BufferRef{};
-  start_ = filled_ = 0;
+void FrameReader::release_spare() {
+  const ByteView begun = pending();
+  BufferRef smaller;
+  if (!begun.empty()) {
+    const std::size_t size = buffer_.bytes().size();
+    if (begun.size() > kHeldSmallBytesMax || size < 2 * begun.size()) return;
+    if (size == BufferPool::kSmallestBytes) return;
+    smaller = pool_.take(begun.size());
+    std::memcpy(smaller.bytes().data(), begun.data(), begun.size());
+  }
+  filled_ = begun.size();
+  start_ = 0;
+  buffer_ = std::move(smaller);
 }
 
 }  // namespace strandline

@@ -27,15 +27,17 @@ TEST_CASE("BufferPool: a buffer is charged while a share of it is out", "[buffer
 TEST_CASE("BufferPool: what was given back is used again for its size only", "[buffer_pool]") {
   MemoryBudget budget{1 << 20};
   BufferPool pool{budget};
-  BufferRef taken = pool.take(4096);
+  BufferRef taken = pool.take(16'384);
   const std::byte* const memory = taken.bytes().data();
   taken = BufferRef{};
-  const BufferRef larger = pool.take(4097);
-  CHECK(larger.bytes().size() == 8192);
-  const BufferRef again = pool.take(1);
+  const BufferRef larger = pool.take(16'385);
+  CHECK(larger.bytes().size() == 32'768);
+  const BufferRef smaller = pool.take(1);
+  CHECK(smaller.bytes().size() == BufferPool::kSmallestBytes);
+  const BufferRef again = pool.take(16'000);
   CHECK(again.bytes().data() == memory);
-  CHECK(again.bytes().size() == BufferPool::kSmallestBytes);
-  CHECK(budget.used() == 4096 + 8192);
+  CHECK(again.bytes().size() == 16'384);
+  CHECK(budget.used() == 16'384 + 32'768 + BufferPool::kSmallestBytes);
 }
 
 TEST_CASE("BufferPool: the budget counts every buffer out, also beyond its bound",

@@ -97,7 +97,7 @@ TEST_CASE("FrameReader: bytes of frames in flight are never written over", "[fra
       t.held.erase(t.held.begin() + static_cast<std::ptrdiff_t>(gone));
       t.bodies.erase(t.bodies.begin() + static_cast<std::ptrdiff_t>(gone));
     }
-    if (prng.below(8) == 0) t.reader.release_when_idle();
+    if (prng.below(8) == 0) t.reader.release_spare();
   }
   REQUIRE(t.held.size() == t.bodies.size());
   REQUIRE(t.held.size() > 100);
@@ -143,24 +143,40 @@ TEST_CASE("FrameReader: memory grows with what has arrived, not with what was an
   CHECK(t.bodies.front().size() == 48 * kMiB);
 }
 
+TEST_CASE("FrameReader: the held part of a frame shrinks with its buffer and stays whole",
+          "[frame_reader]") {
+  for (const std::size_t arrived : {1U, 3U, 4U, 511U, 512U, 513U, 4000U, 5000U, 20'000U}) {
+    FrameReaderHarness t;
+    const std::string frame = framed(body_of(1, 30'000));
+    t.receive(std::string_view{frame}.substr(0, arrived));
+    t.reader.release_spare();
+    CHECK(as_text(t.reader.pending()) == std::string_view{frame}.substr(0, arrived));
+    if (arrived <= 4096) CHECK(t.budget.used() < std::max<std::size_t>(513, 2 * arrived));
+    t.receive(std::string_view{frame}.substr(arrived));
+    CHECK(t.bodies == std::vector<std::string>{body_of(1, 30'000)});
+  }
+}
+
 TEST_CASE("FrameReader: after one huge frame a small one holds little memory", "[frame_reader]") {
   FrameReaderHarness t;
   t.receive(framed(body_of(0, 48 * kMiB)));
-  t.reader.release_when_idle();
+  t.reader.release_spare();
   CHECK(t.budget.used() == 0);
   t.receive(framed("small"));
   CHECK(t.bodies.back() == "small");
   CHECK(t.budget.used() <= 4 * kMiB);
 }
 
-TEST_CASE("FrameReader: idle, it holds no buffer; with a part of a frame it keeps it",
+TEST_CASE("FrameReader: idle, it holds no buffer; with the beginning of a frame a small one",
           "[frame_reader]") {
   FrameReaderHarness t;
   t.receive(framed("one") + std::string{"\0\0", 2});
-  t.reader.release_when_idle();
-  CHECK(t.budget.used() > 0);
+  t.reader.release_spare();
+  CHECK(t.budget.used() == BufferPool::kSmallestBytes);
+  t.reader.release_spare();
+  CHECK(t.budget.used() == BufferPool::kSmallestBytes);
   t.receive(std::string{"\0\3two", 5});
-  t.reader.release_when_idle();
+  t.reader.release_spare();
   CHECK(t.budget.used() == 0);
   CHECK(t.bodies == std::vector<std::string>{"one", "two"});
 }
