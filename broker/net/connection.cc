@@ -27,8 +27,10 @@ std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
   return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
 }
 
-// As a length these bytes would mean a frame of over 1 GB: no Kafka client sends them.
+// As a length these bytes would mean a frame of over 1 GB, which no Kafka client begins with, also
+// where socket.request.max.bytes would allow one.
 bool begins_http(ByteView bytes) {
+  if (bytes.size() < 4) return false;
   static constexpr std::array<std::string_view, 7> kMethods = {"GET ", "HEAD", "POST", "PUT ",
                                                                "DELE", "PATC", "OPTI"};
   return std::ranges::find(kMethods, as_text(bytes.first(4))) != kMethods.end();
@@ -201,6 +203,10 @@ bool Connection::read_some() {
 
 bool Connection::take_frames() {
   while (open_ && slots_.size() < context_.limits.requests_in_flight_max) {
+    if (!any_frame_ && begins_http(frames_.pending())) {
+      hand_to_http();
+      return false;
+    }
     auto next = frames_.next();
     if (!next) {
       refuse_length();
@@ -216,17 +222,17 @@ bool Connection::take_frames() {
   return open_;
 }
 
+void Connection::hand_to_http() {
+  // The socket changes hands; this connection ends without closing it.
+  std::string bytes{as_text(frames_.pending())};
+  asio::ip::tcp::socket socket = std::move(socket_);
+  auto on_http = context_.on_http;
+  close(CloseReason::http);
+  on_http(std::move(socket), std::move(bytes));
+}
+
 void Connection::refuse_length() {
   const ByteView begun = frames_.pending();
-  if (!any_frame_ && begins_http(begun)) {
-    // The socket changes hands; this connection ends without closing it.
-    std::string bytes{as_text(begun)};
-    asio::ip::tcp::socket socket = std::move(socket_);
-    auto on_http = context_.on_http;
-    close(CloseReason::http);
-    on_http(std::move(socket), std::move(bytes));
-    return;
-  }
   context_.metrics.count_malformed(MalformedKind::size);
   log_limited(LogLevel::warn, "net", "frame-size", "frame length outside the limits, closing",
               {{"peer", peer_},

@@ -134,6 +134,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_readable();
   bool read_some();  // false: nothing more to read now
   bool take_frames();
+  void hand_to_http();
   void refuse_length();
   bool may_read();
   bool may_take_memory();

@@ -122,6 +122,15 @@ TEST_CASE("Connection: a client that speaks HTTP is handed over with what it has
   CHECK(t.open_connections == 0);
 }
 
+TEST_CASE("Connection: HTTP is HTTP also where a frame of that length would be allowed",
+          "[connection]") {
+  ConnectionHarness t{{.frame_bytes_max = 0x7fffffff}};
+  TestSocket client = t.connect();
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  REQUIRE(t.reaches([&] { return t.http_sockets.size() == 1; }));
+  CHECK(t.http_bytes.starts_with("GET /"));
+}
+
 TEST_CASE("Connection: after a first request HTTP is only a wrong length", "[connection]") {
   ConnectionHarness t;
   TestSocket client = t.connect();
