@@ -202,7 +202,9 @@ bool Connection::read_some() {
 }
 
 bool Connection::take_frames() {
-  while (open_ && slots_.size() < context_.limits.requests_in_flight_max) {
+  // Many are answered before they return: a few small requests can ask for very large answers.
+  while (open_ && slots_.size() < context_.limits.requests_in_flight_max &&
+         output_.bytes() < context_.limits.output_bytes_max) {
     if (!any_frame_ && begins_http(frames_.pending())) {
       hand_to_http();
       return false;

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +58,11 @@ class ConnectionHarness {
                  .budget = budget,
                  .metrics = metrics,
                  .limits = limits,
-                 .on_request = [this](Request request) { held.push_back(std::move(request)); },
+                 .on_request =
+                     [this](Request request) {
+                       if (answer_at_once) return answer_at_once(std::move(request));
+                       held.push_back(std::move(request));
+                     },
                  .on_http =
                      [this](boost::asio::ip::tcp::socket socket, std::string bytes) {
                        http_sockets.push_back(std::move(socket));
@@ -131,6 +136,7 @@ class ConnectionHarness {
   BufferPool buffers;
   std::atomic<std::int64_t> open_connections{0};
   // The shard's, from here on.
+  std::function<void(Request)> answer_at_once;  // unset: requests are held
   std::vector<Request> held;
   std::vector<boost::asio::ip::tcp::socket> http_sockets;
   std::string http_bytes;

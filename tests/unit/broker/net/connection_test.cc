@@ -64,6 +64,23 @@ TEST_CASE("Connection: no more than requests_in_flight_max are worked on, and no
   CHECK(t.metrics.reads_paused.value() > 0);
 }
 
+TEST_CASE("Connection: small requests with large answers stop at output_bytes_max",
+          "[connection]") {
+  ConnectionHarness t{{.output_bytes_max = kMiB}};
+  const std::string large(std::size_t{100} * 1024, 'x');
+  t.on_shard([&] {
+    t.answer_at_once = [&large](Request request) { request.answer(pieces_of(framed(large))); };
+  });
+  TestSocket client = t.connect(4096);
+  std::string sent;
+  for (int i = 0; i < 1000; ++i) sent += framed("give me much");
+  client.send(sent);
+  REQUIRE(t.reaches([&] { return t.metrics.reads_paused.value() > 0; }));
+  CHECK(t.budget.used() < 2 * kMiB);
+  for (int i = 0; i < 1000; ++i)
+    REQUIRE(client.receive(large.size() + 4).size() == large.size() + 4);
+}
+
 TEST_CASE("Connection: a client that closes its side still gets its answers", "[connection]") {
   ConnectionHarness t{{.requests_in_flight_max = 2}};
   TestSocket client = t.connect();
