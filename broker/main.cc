@@ -1,5 +1,7 @@
 // strandlined: reads the command line, brings the broker up, and waits for a signal.
+#include <malloc.h>
 #include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -51,7 +53,14 @@ int serve(Settings settings) {
   return EXIT_SUCCESS;
 }
 
+// Left alone, the allocator learns to serve large buffers from its heaps, where each that is freed
+// stays behind whatever lies above it: the process would hold some multiple of memory.budget. So
+// they have pages of their own, given back at once; BufferPool keeps those that are used all the
+// time.
+void keep_large_buffers_apart() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+
 int run(int argc, char** argv) {
+  keep_large_buffers_apart();
   const auto parsed = parse_command_line(argc, argv, kVersion);
   if (const auto* leave = std::get_if<CommandLineExit>(&parsed)) return print_and_exit(*leave);
   const CommandLine& command_line = std::get<CommandLine>(parsed);
