@@ -29,6 +29,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Lines held back are told of once their interval is over; nobody waits for it to the second.
+constexpr Duration kHeldBackInterval = std::chrono::seconds{1};
+
 using StartResult =
     boost::outcome_v2::basic_result<void, StartFailure, boost::outcome_v2::policy::terminate>;
 
@@ -138,6 +141,7 @@ struct Broker::State {
   StartResult open_listeners();
   void serve_shard(ShardServer& server);
   void deal(int native_handle);
+  void tell_held_back_lines();
   void on_http(asio::ip::tcp::socket socket, std::string bytes);
   void on_move(asio::ip::tcp::socket socket, std::size_t shard);
 };
@@ -338,6 +342,11 @@ void Broker::State::deal(int native_handle) {
   server.loop.post([&server, socket] { server.connections->adopt(socket.take_up(server.loop)); });
 }
 
+void Broker::State::tell_held_back_lines() {
+  flush_suppressed_lines();
+  first().loop.after(kHeldBackInterval, [this] { tell_held_back_lines(); });
+}
+
 void Broker::State::on_http(asio::ip::tcp::socket socket, std::string bytes) {
   // The admin side lives on shard 0: the descriptor moves there.
   first().loop.post([this, loose = LooseSocket{std::move(socket)}, bytes = std::move(bytes)] {
@@ -375,6 +384,7 @@ StartResult Broker::start() {
   std::latch ready{1};
   state->first().loop.post([state, &ready] {
     state->disk_guard->start();
+    state->tell_held_back_lines();
     for (auto& server : state->shards) {
       server->loop.post([&server] { server->checkpointer->start(); });
     }
