@@ -77,13 +77,13 @@ Result<void> check_identity(const DirectoryIdentity& identity, const std::string
                             const DataDirectory::Expectations& expectations, std::string& why) {
   if (expectations.cluster_id.has_value() && *expectations.cluster_id != identity.cluster_id) {
     why = directory + " belongs to cluster " + to_text(identity.cluster_id) + ", not to " +
-          to_text(*expectations.cluster_id) + "; correct cluster.id or data.dir";
+          to_text(*expectations.cluster_id) + "; name the data directory of this cluster";
     return Errc::foreign_directory;
   }
   if (expectations.node_id.has_value() && *expectations.node_id != identity.node_id) {
     why = directory + " belongs to node " + std::to_string(identity.node_id.value()) +
           ", not to node " + std::to_string(expectations.node_id->value()) +
-          "; correct node.id or data.dir";
+          "; correct node.id or data";
     return Errc::foreign_directory;
   }
   return success();
