@@ -1,18 +1,30 @@
 #include "broker/metadata/metadata_service.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "broker/logging/log.h"
 #include "protocol/base/assertion.h"
 
 namespace strandline {
+namespace {
+
+bool is_out_of_room(const ErrorCode& error) {
+  return error == boost::system::errc::no_space_on_device ||
+         error == boost::system::errc::file_too_large ||
+         error == ErrorCode{EDQUOT, boost::system::system_category()};
+}
+
+}  // namespace
 
 MetadataService::MetadataService(Shard& shard_zero, std::unique_ptr<Controller> controller,
                                  std::unique_ptr<MetadataLog> log, ApplyImage apply_image)
     : shard_(shard_zero),
       controller_(std::move(controller)),
       log_(std::move(log)),
-      apply_image_(std::move(apply_image)) {}
+      apply_image_(std::move(apply_image)) {
+  take_snapshot_if_due(controller_->publish());
+}
 
 void MetadataService::submit(Shard& home, MetadataCommand command) {
   auto owned = std::make_unique<MetadataCommand>(std::move(command));
@@ -59,6 +71,7 @@ void MetadataService::committed(const Result<void>& synced) {
 
 void MetadataService::publish() {
   const std::shared_ptr<const MetadataImage> image = controller_->publish();
+  take_snapshot_if_due(image);
   shards_to_apply_ = shard_.peer_count();
   for (std::size_t i = 0; i < shard_.peer_count(); ++i) {
     Shard& peer = shard_.peer(i);
@@ -70,6 +83,39 @@ void MetadataService::publish() {
       });
     });
   }
+}
+
+// Of an image whose records are all durable: nothing else is published.
+void MetadataService::take_snapshot_if_due(std::shared_ptr<const MetadataImage> image) {
+  if (snapshot_under_way_ || !log_->wants_snapshot()) return;
+  snapshot_under_way_ = true;
+  shard_.disk_pool().submit([this, job = log_->begin_snapshot(std::move(image))]() mutable {
+    const Result<void> written = log_->run(job);
+    shard_.loop().post([this, job = std::move(job), written] { snapshot_taken(job, written); });
+  });
+}
+
+void MetadataService::snapshot_taken(const MetadataSnapshotJob& job, const Result<void>& written) {
+  snapshot_under_way_ = false;
+  const auto freed = log_->finish_snapshot(job, written);
+  if (!written && !is_out_of_room(written.error())) {
+    // It may have been the sync of the directory in which the log's own segments are named.
+    log_line(LogLevel::error, "metadata",
+             "the metadata snapshot could not be written; the broker stops",
+             {{"error", written.error().message()}});
+    return shard_.fail_disk();
+  }
+  if (!written || !freed) {
+    log_line(LogLevel::warn, "metadata",
+             "the metadata log could not be cut; it is tried again later",
+             {{"error", written ? freed.error().message() : written.error().message()}});
+    return;
+  }
+  log_line(LogLevel::info, "metadata", "metadata snapshot written",
+           {{"end_offset", job.end_offset},
+            {"bytes", job.snapshot_bytes},
+            {"log_start", log_->log().log_start_offset()}});
+  if (!freed.value().empty()) shard_.remove_files(freed.value());
 }
 
 void MetadataService::finish(const ErrorCode& error) {

@@ -1,5 +1,6 @@
 // The shell around the controller: takes decisions one after the other, makes their records
-// durable, replays them, shows every shard the new image, and only then answers.
+// durable, replays them, shows every shard the new image, and only then answers. When the log has
+// grown by enough, a disk thread writes a snapshot of the image while decisions go on.
 //
 // Thread   submit(): any shard. All else: shard 0, where the controller lives
 // Owns     the controller and the metadata log
@@ -35,7 +36,7 @@ class MetadataService {
   using ApplyImage = std::function<void(Shard&, std::shared_ptr<const MetadataImage>,
                                         std::function<void()> applied)>;
 
-  // controller   has replayed everything in `log`
+  // controller   has replayed everything in `log`, which is synced
   MetadataService(Shard& shard_zero, std::unique_ptr<Controller> controller,
                   std::unique_ptr<MetadataLog> log, ApplyImage apply_image);
 
@@ -53,6 +54,8 @@ class MetadataService {
   void run_next();
   void persist();
   void committed(const Result<void>& synced);
+  void take_snapshot_if_due(std::shared_ptr<const MetadataImage> image);
+  void snapshot_taken(const MetadataSnapshotJob& job, const Result<void>& written);
   void publish();
   void finish(const ErrorCode& error);
 
@@ -63,6 +66,7 @@ class MetadataService {
   std::deque<Running> queue_;
   std::size_t shards_to_apply_ = 0;
   bool busy_ = false;
+  bool snapshot_under_way_ = false;
 };
 
 }  // namespace strandline

@@ -214,9 +214,10 @@ StartResult Broker::State::open_metadata() {
   const BrokerId self{settings.node_id};
   auto controller = std::make_unique<Controller>(controller_config(settings),
                                                  directory->identity().cluster_id, prng.next());
-  auto log =
-      MetadataLog::open(*disk, *checkpoint, wall_now(), damage,
-                        [&](const MetadataRecord& record) { return controller->replay(record); });
+  auto log = MetadataLog::open(
+      *disk, *checkpoint, directory->identity().cluster_id, wall_now(), damage,
+      [&](const MetadataRecord& record) { return controller->replay(record); },
+      MetadataLog::Options{});
   if (!log) {
     return StartFailure{"cannot read the metadata log in '" + settings.data +
                         "/__cluster_metadata-0': " + log.error().message() +

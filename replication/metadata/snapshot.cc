@@ -96,9 +96,10 @@ std::string encode_snapshot(const MetadataImage& image, Offset end_offset) {
 Result<MetadataSnapshot> decode_snapshot(ByteView bytes) {
   if (bytes.size() < kHeaderBytes) return Errc::corrupt_file;
   if (as_text(bytes.first(kMagic.size())) != kMagic) return Errc::corrupt_file;
+  if (load_be<std::uint64_t>(bytes.data() + kSumAt) != checksum(bytes)) return Errc::corrupt_file;
+  // Only a version that the checksum vouches for is another program's and not damage.
   if (load_be<std::uint16_t>(bytes.data() + kVersionAt) != kVersion)
     return Errc::unsupported_format;
-  if (load_be<std::uint64_t>(bytes.data() + kSumAt) != checksum(bytes)) return Errc::corrupt_file;
 
   MetadataSnapshot snapshot;
   std::memcpy(snapshot.cluster_id.bytes.data(), bytes.data() + kClusterAt, 16);

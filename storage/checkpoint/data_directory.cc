@@ -118,6 +118,14 @@ Result<DataDirectory> DataDirectory::open(Disk& disk, const std::string& directo
                             : make_identity(disk, directory_name, expectations, prng, why);
   if (!identity.has_value()) return fail_with(identity.error());
   STRANDLINE_TRYV(check_identity(identity.value(), directory_name, expectations, why));
+  if (identity.value().format_version < kDirectoryFormatVersion) {
+    auto raised = identity.value();
+    raised.format_version = kDirectoryFormatVersion;
+    const auto written =
+        replace_file(disk, kMetaName, kMetaKind, as_bytes(encode_directory_identity(raised)));
+    if (!written.has_value()) return fail_with(written.error());
+    return DataDirectory{std::move(lock).value(), raised, false};
+  }
   return DataDirectory{std::move(lock).value(), identity.value(), !exists.value()};
 }
 

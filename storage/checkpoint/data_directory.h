@@ -15,7 +15,9 @@
 
 namespace strandline {
 
-inline constexpr std::uint32_t kDirectoryFormatVersion = 1;
+// 2: the metadata log may begin with a snapshot. A directory of an older format is raised to this
+// one when it is opened, so that a program that would read less than there is refuses it.
+inline constexpr std::uint32_t kDirectoryFormatVersion = 2;
 
 class DataDirectory {
  public:

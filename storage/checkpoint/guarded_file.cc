@@ -48,13 +48,15 @@ Result<ByteView> unseal(const FileKind& kind, ByteView bytes) {
   return bytes.subspan(kHeaderBytes, length);
 }
 
-Result<void> replace_file(Disk& disk, std::string_view path, const FileKind& kind, ByteView payload,
-                          Replacement how) {
+Result<void> replace_bytes(Disk& disk, std::string_view path, ByteView bytes, Replacement how) {
+  // What a reader would refuse is not written in the first place.
+  if (bytes.size() > kFileBytesMax)
+    return boost::system::errc::make_error_code(boost::system::errc::file_too_large);
   const std::string unfinished = std::string{path} + std::string{kUnfinishedSuffix};
   {
     STRANDLINE_TRY(auto file, disk.open(unfinished, OpenMode::create_or_open));
     STRANDLINE_TRYV(file->truncate(0));  // what an earlier crash left
-    STRANDLINE_TRYV(file->write_at(0, seal(kind, payload)));
+    STRANDLINE_TRYV(file->write_at(0, bytes));
     if (how == Replacement::durable) {
       STRANDLINE_TRYV(file->sync());
     }
@@ -66,13 +68,24 @@ Result<void> replace_file(Disk& disk, std::string_view path, const FileKind& kin
   return success();
 }
 
-Result<std::vector<std::byte>> read_file(Disk& disk, std::string_view path, const FileKind& kind) {
+Result<void> replace_file(Disk& disk, std::string_view path, const FileKind& kind, ByteView payload,
+                          Replacement how) {
+  return replace_bytes(disk, path, seal(kind, payload), how);
+}
+
+Result<std::vector<std::byte>> read_bytes(Disk& disk, std::string_view path) {
   STRANDLINE_TRY(auto file, disk.open(path, OpenMode::read));
   STRANDLINE_TRY(const std::uint64_t size, file->size());
   if (size > kFileBytesMax) return Errc::corrupt_file;
   std::vector<std::byte> bytes(size);
   STRANDLINE_TRY(const std::size_t got, file->read_at(0, bytes));
-  STRANDLINE_TRY(const ByteView payload, unseal(kind, ByteView{bytes}.first(got)));
+  bytes.resize(got);
+  return bytes;
+}
+
+Result<std::vector<std::byte>> read_file(Disk& disk, std::string_view path, const FileKind& kind) {
+  STRANDLINE_TRY(const auto bytes, read_bytes(disk, path));
+  STRANDLINE_TRY(const ByteView payload, unseal(kind, bytes));
   return std::vector<std::byte>{payload.begin(), payload.end()};
 }
 

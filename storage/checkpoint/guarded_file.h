@@ -45,6 +45,13 @@ Result<ByteView> unseal(const FileKind& kind, ByteView bytes);
 Result<void> replace_file(Disk& disk, std::string_view path, const FileKind& kind, ByteView payload,
                           Replacement how = Replacement::durable);
 
+// The two for files that carry a checksum of another form: the bytes are all there is.
+//
+// Errors   file_too_large   more than a GiB; any I/O code, ENOENT when read
+Result<void> replace_bytes(Disk& disk, std::string_view path, ByteView bytes,
+                           Replacement how = Replacement::durable);
+Result<std::vector<std::byte>> read_bytes(Disk& disk, std::string_view path);
+
 // Errors   ENOENT; as unseal(); any I/O code
 Result<std::vector<std::byte>> read_file(Disk& disk, std::string_view path, const FileKind& kind);
 

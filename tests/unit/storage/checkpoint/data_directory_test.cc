@@ -79,6 +79,30 @@ TEST_CASE("DataDirectory: a newer format is refused and its number told", "[chec
   CHECK(t.open().error() == Errc::unsupported_format);
 }
 
+TEST_CASE("DataDirectory: an older format is raised, so that an older program refuses it",
+          "[checkpoint]") {
+  DirectoryHarness t;
+  const DirectoryIdentity older{.format_version = 1,
+                                .cluster_id = make_uuid(t.prng),
+                                .node_id = BrokerId{4},
+                                .directory_id = make_uuid(t.prng)};
+  REQUIRE(replace_file(t.disk, "meta", {.magic = "SLDD", .version = 1},
+                       as_bytes(encode_directory_identity(older)))
+              .has_value());
+  const auto opened = t.open();
+  REQUIRE(opened.has_value());
+  CHECK(opened.value().identity().format_version == kDirectoryFormatVersion);
+  t.disk.crash(CrashModel::power_loss());
+  const auto bytes = read_file(t.disk, "meta", {.magic = "SLDD", .version = 1});
+  REQUIRE(bytes.has_value());
+  const auto read = decode_directory_identity(bytes.value());
+  REQUIRE(read.has_value());
+  CHECK(read.value().format_version == kDirectoryFormatVersion);
+  CHECK(read.value().cluster_id == older.cluster_id);
+  CHECK(read.value().node_id == older.node_id);
+  CHECK(read.value().directory_id == older.directory_id);
+}
+
 TEST_CASE("DataDirectory: a damaged identity is refused, and the lock is let go of",
           "[checkpoint]") {
   DirectoryHarness t;
