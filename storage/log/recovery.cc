@@ -35,6 +35,8 @@ Result<void> LogRecovery::run() {
   if (log_.segments_.empty()) return start_empty();
   STRANDLINE_TRYV(take_checkpoint());
   STRANDLINE_TRYV(recover_all());
+  const bool below_start = log_.log_end_ < log_.log_start_;
+  if (below_start && log_.log_end_ >= safe_end_) return start_anew();
   STRANDLINE_TRYV(finish());
   return log_.replay_producers();
 }
@@ -92,6 +94,8 @@ Result<void> LogRecovery::start_empty() {
   const Offset start = point_.known ? point_.state.log_start : Offset{0};
   log_.log_start_ = log_.log_end_ = log_.flushed_end_ = log_.high_watermark_ = start;
   if (point_.known) log_.epochs_.assign(point_.state.epochs);
+  log_.epochs_.cut_end(start);
+  log_.epochs_.cut_start(start);
   STRANDLINE_TRYV(
       remove_producer_snapshots(log_.disk_, log_.directory_, Offset{0}, Offset{INT64_MAX}));
   STRANDLINE_TRY(auto segment, log_.create_segment(start));
@@ -99,10 +103,27 @@ Result<void> LogRecovery::start_empty() {
   return success();
 }
 
+// Records that were deleted before they were ever synced are gone, and others with them: the log
+// goes on at its start, which readers know. Below it offsets would be given out a second time, and
+// what is appended there would be taken for deleted by the next start.
+Result<void> LogRecovery::start_anew() {
+  while (!log_.segments_.empty()) {
+    STRANDLINE_TRYV(log_.drop_segment(std::prev(log_.segments_.end())));
+  }
+  return start_empty();
+}
+
 Result<void> LogRecovery::take_checkpoint() {
+  if (!point_.known) {
+    log_.log_start_ = log_.segments_.begin()->first;
+    return trust_digests();
+  }
+  // Dropped before, but a power loss took the names' change back.
+  while (log_.segments_.size() > 1 &&
+         std::next(log_.segments_.begin())->first <= point_.state.log_start) {
+    STRANDLINE_TRYV(log_.drop_segment(log_.segments_.begin()));
+  }
   const Offset first = log_.segments_.begin()->first;
-  log_.log_start_ = first;
-  if (!point_.known) return trust_digests();
   // Retention may have got further than the checkpoint knew.
   safe_end_ = std::max(point_.state.flushed_end, first);
   log_.log_start_ = std::max(first, point_.state.log_start);
@@ -278,7 +299,6 @@ Result<void> LogRecovery::finish() {
                     .expected = "records up to offset " + std::to_string(safe_end_.value()),
                     .found = "the end of the file"});
   }
-  log_.log_start_ = std::min(log_.log_start_, log_.log_end_);
   log_.epochs_.cut_end(log_.log_end_);
   log_.epochs_.cut_start(log_.log_start_);
   STRANDLINE_TRYV(

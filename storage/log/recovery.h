@@ -29,6 +29,7 @@ class LogRecovery {
   Result<void> add_segment(Offset base_offset);
   Result<void> remove_leftovers(const std::vector<std::string>& names);
   Result<void> start_empty();
+  Result<void> start_anew();
   Result<void> take_checkpoint();
   Result<void> trust_digests();
   Result<void> recover_all();
