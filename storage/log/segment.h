@@ -154,6 +154,8 @@ class Segment {
   std::optional<BatchPlace> recall(Offset offset) const;
   Result<BatchPlace> restore_rows(Offset end);
   Result<bool> time_rows_fit(const BatchPlace& place);
+  Result<Offset> times_known_to() const;
+  Result<BatchPlace> back_to_known_times(const BatchPlace& place);
   Result<void> restore_arrivals(Offset end, Timestamp when_unknown);
   void index(const BatchHeader& header, std::uint64_t position, Timestamp append_time,
              std::int64_t index_interval_bytes);

@@ -54,7 +54,36 @@ Result<void> Segment::restore_arrivals(Offset end, Timestamp when_unknown) {
   return success();
 }
 
-// True when the last time row is that of a batch up to the one at `place`, and none is missing.
+// The last offset up to which the newest time row surely has the greatest time. Rows may be missing
+// behind it while later ones of .index are there: the files are written one after the other, and a
+// power loss keeps what it likes of each. Arrivals say the greatest time as well.
+Result<Offset> Segment::times_known_to() const {
+  const auto newest = timestamps_.last();
+  const std::int64_t greatest = newest ? newest->timestamp : -1;
+  const Offset named = base_offset_ + (newest ? std::int64_t{newest->relative_offset} : -1);
+  const auto up_to = [&](const ArrivalEntry& e) { return e.highest_event_time <= greatest; };
+  STRANDLINE_TRY(const auto row, arrivals_.rows().last_where(up_to, ReadMode::blocking));
+  if (!row || row->highest_event_time != greatest) return named;
+  return std::max(named, base_offset_ + row->relative_offset);
+}
+
+// Drops index rows at whose batches a greater time than the newest row's may have been met.
+Result<BatchPlace> Segment::back_to_known_times(const BatchPlace& place) {
+  STRANDLINE_TRY(const Offset known, times_known_to());
+  if (known + 1 >= place.offset) return place;
+  const auto told = [&](const OffsetEntry& e) { return base_offset_ + e.relative_offset <= known; };
+  STRANDLINE_TRY(const std::uint64_t kept, offsets_.rows().count_where(told, ReadMode::blocking));
+  STRANDLINE_TRYV(offsets_.keep(kept));
+  if (const auto last = offsets_.last()) {
+    STRANDLINE_TRY(const auto there, place_of(*last, ReadMode::blocking));
+    if (there) return *there;
+  }
+  STRANDLINE_TRYV(offsets_.keep(0));
+  STRANDLINE_TRYV(timestamps_.keep(0));
+  return BatchPlace{.position = 0, .offset = base_offset_};
+}
+
+// True when the last time row is that of a batch up to the one at `place`, and fits that one.
 Result<bool> Segment::time_rows_fit(const BatchPlace& place) {
   BatchWalk walk{file_, {place.position, size(), place.offset}, ReadMode::blocking};
   const auto there = walk.next();
@@ -104,7 +133,7 @@ Result<BatchPlace> Segment::restore_rows(Offset end) {
     STRANDLINE_TRY(const auto place, place_of(*last, ReadMode::blocking));
     if (place) {
       STRANDLINE_TRY(const bool fit, time_rows_fit(*place));
-      if (fit) return *place;
+      if (fit) return back_to_known_times(*place);
       why = "the time index does not fit";
     } else {
       why = "its last row names no batch";

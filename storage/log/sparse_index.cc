@@ -128,9 +128,15 @@ Result<void> SparseIndex<Entry>::keep(std::uint64_t wanted) {
     pending_.clear();
     rows_.count = wanted;
   }
-  // Cut also when no row goes: a crash may have left a part of one behind the last.
+  // Cut also when no row goes: a crash may have left a part of one behind the last. Synced, as rows
+  // that came back behind newer ones could name batches that are there by chance.
   if (rows_.file) {
-    STRANDLINE_TRYV(rows_.file->truncate(Entry::kHeaderBytes + rows_.count * Entry::kBytes));
+    const std::uint64_t bytes = Entry::kHeaderBytes + rows_.count * Entry::kBytes;
+    STRANDLINE_TRY(const std::uint64_t size, rows_.file->size());
+    if (size > bytes) {
+      STRANDLINE_TRYV(rows_.file->truncate(bytes));
+      STRANDLINE_TRYV(rows_.file->sync());
+    }
   }
   last_.reset();
   if (!pending_.empty()) {

@@ -149,6 +149,27 @@ TEST_CASE("helper files: the good rows of a short .arrivals count", "[side-files
   CHECK(plan.segment->times().last_append_time == t.now);
 }
 
+TEST_CASE("helper files: a .timeindex that lost the greatest time does not hide it",
+          "[side-files]") {
+  LogHarness t{{.index_interval_bytes = 1, .retention_ms = -1}};
+  for (const std::int64_t time : {100, 150, 500, 50, 60}) t.append({.times = {time}});
+  t.sync();
+  REQUIRE(t.log->write_indexes().has_value());
+  t.checkpoint();
+  t.end_process();
+  // The row of 500 is gone, while rows of .index behind it are there. Of arrivals there is one row.
+  const std::uint64_t bytes = t.size_of(file_of(0, ".timeindex"));
+  t.cut_file(file_of(0, ".timeindex"), bytes - TimeEntry::kBytes);
+  for (const bool arrivals : {true, false}) {
+    if (!arrivals) t.cut_file(file_of(0, ".arrivals"), 8 + ArrivalEntry::kBytes);
+    t.open();
+    const auto found = find_by_time(t.log->plan_time_search(Timestamp{300}, Offset{5})).value();
+    CHECK(found.offset == Offset{2});
+    t.end_process();
+    t.cut_file(file_of(0, ".timeindex"), bytes - TimeEntry::kBytes);
+  }
+}
+
 TEST_CASE("helper files: producers are known without any snapshot", "[side-files]") {
   LogHarness t;
   t.append(from_producer(9, 0));
