@@ -111,8 +111,9 @@ class PartitionLog {
   // Needs    offset <= high watermark
   Result<void> delete_records(Offset offset);
 
-  // Drops everything from `end` on (from the start of a batch that holds it), and takes producers
-  // back to what they were there. Waits for the disk.
+  // Drops everything from `end` on (from the start of a batch that holds it; the log start goes
+  // along when it lies in that batch), and takes producers back to what they were there. Waits for
+  // the disk.
   //
   // Needs    end >= log start; a checkpoint whose flushed end is not above it is on the disk
   // Errors   any I/O code: the log is offline now

@@ -91,6 +91,7 @@ Result<void> PartitionLog::truncate_to(Offset end) {
   STRANDLINE_ASSERT(end >= log_start_);
   const Result<void> cut = cut_segments(end);
   if (!cut) return go_offline(cut.error());
+  log_start_ = std::min(log_start_, log_end_);  // it may lie inside a batch that went
   epochs_.cut_end(log_end_);
   flushed_end_ = std::min(flushed_end_, log_end_);
   high_watermark_ = std::min(high_watermark_, log_end_);
@@ -118,6 +119,9 @@ Result<void> PartitionLog::cut_segments(Offset end) {
                                         reporter_);
   STRANDLINE_TRY(const BatchPlace place, kept->restore(end, size, old->times().last_append_time,
                                                        config_.index_interval_bytes));
+  // It would vouch for whatever makes the file that long again.
+  STRANDLINE_TRYV(disk_.remove(kept->path(kDigestSuffix)));
+  std::erase_if(sealed_, [&](const SealJob& job) { return job.segment == old; });
   STRANDLINE_TRYV(kept->cut_rest());
   std::erase(unsynced_, old);
   unsynced_.push_back(kept);

@@ -156,6 +156,63 @@ TEST_CASE("truncate_to: a sync under way covers only what is left", "[truncate]"
   CHECK(t.log->flushed_end() == Offset{5});
 }
 
+TEST_CASE("truncate_to: the log start falls with the batch that holds it", "[truncate]") {
+  LogHarness t;
+  t.append_many(3, records(4));
+  t.sync();
+  REQUIRE(t.log->delete_records(Offset{5}).has_value());
+  truncate(t, 6);
+  CHECK(t.log->log_end_offset() == Offset{4});
+  CHECK(t.log->log_start_offset() == Offset{4});
+  CHECK(t.append().base_offset == Offset{4});
+  CHECK(t.read_all() == Bases{4});
+}
+
+TEST_CASE("truncate_to: a segment that is written again has no digest", "[truncate]") {
+  LogHarness t{two_a_segment()};
+  t.append_many(5);
+  t.sync();
+  for (const SealJob& job : t.log->take_seal_jobs()) REQUIRE(run(job).has_value());
+  REQUIRE(t.has(file_of(2, ".digest")));
+  truncate(t, 3);
+  CHECK(t.has(file_of(0, ".digest")));
+  CHECK_FALSE(t.has(file_of(2, ".digest")));
+  // Else another batch of the same size would be vouched for by it before it was ever synced.
+  t.append();
+  t.append();
+  t.lose_power();
+  CHECK_FALSE(t.has(file_of(2, ".digest")));
+}
+
+TEST_CASE("truncate_to: a segment that is written again is not sealed any more", "[truncate]") {
+  LogHarness t{two_a_segment()};
+  t.append_many(5);
+  t.sync();
+  truncate(t, 3);
+  const auto jobs = t.log->take_seal_jobs();
+  REQUIRE(jobs.size() == 1);
+  CHECK(jobs[0].end_offset == Offset{2});
+}
+
+TEST_CASE("truncate_to: rows of the time index that were cut do not come back with the power",
+          "[truncate]") {
+  LogConfig config = two_a_segment();
+  config.segment_bytes *= 2;
+  config.index_interval_bytes = 1;
+  LogHarness t{config};
+  for (const std::int64_t time : {100, 200, 300, 400, 500}) t.append({.times = {time}});
+  t.sync();
+  for (const SealJob& job : t.log->take_seal_jobs()) REQUIRE(run(job).has_value());
+  truncate(t, 1);
+  // A producer's clock runs ahead once; the batch it had sent before comes again after that.
+  for (const std::int64_t time : {900, 300, 400}) t.append({.times = {time}});
+  t.sync();
+  t.checkpoint();
+  t.lose_power();
+  const auto found = find_by_time(t.log->plan_time_search(Timestamp{350}, Offset{5})).value();
+  CHECK(found.offset == Offset{1});
+}
+
 TEST_CASE("truncate_to: a disk that fails takes the log offline", "[truncate]") {
   for (const DiskCall call : {DiskCall::truncate, DiskCall::sync, DiskCall::sync_directory}) {
     LogHarness t{two_a_segment()};
