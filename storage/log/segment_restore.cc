@@ -111,16 +111,14 @@ Result<bool> Segment::time_rows_fit(const BatchPlace& place) {
 Result<BatchPlace> Segment::restore_rows(Offset end) {
   const BatchPlace start{.position = 0, .offset = base_offset_};
   const auto below = [&](const auto& e) { return base_offset_ + e.relative_offset < end; };
-  using Found = SparseIndex<OffsetEntry>::Found;
-  Found found = Found::good;
   if (!offsets_.is_open()) {
-    STRANDLINE_TRY(found, offsets_.open(disk_, path(kOffsetIndexSuffix)));
+    STRANDLINE_TRYV(offsets_.open(disk_, path(kOffsetIndexSuffix)));
   }
   if (!timestamps_.is_open()) {
     STRANDLINE_TRYV(timestamps_.open(disk_, path(kTimeIndexSuffix)));
   }
   STRANDLINE_TRYV(write_rows());
-  std::string why = found == Found::missing && end > base_offset_ ? "missing" : "";
+  std::string why;
   STRANDLINE_TRY(const std::uint64_t kept, offsets_.rows().count_where(below, ReadMode::blocking));
   STRANDLINE_TRYV(offsets_.keep(kept));
   if (const auto last = offsets_.last()) {
@@ -158,6 +156,7 @@ Result<BatchPlace> Segment::restore(Offset end, std::uint64_t file_end, Timestam
   times_ = {};
   last_offset_ = kNoOffset;
   STRANDLINE_TRYV(restore_arrivals(end, when_unknown));
+  const bool was_open = offsets_.is_open();
   STRANDLINE_TRY(BatchPlace at, restore_rows(end));
   indexed_position_ = at.position;
   if (const auto last = timestamps_.last()) {
@@ -175,6 +174,10 @@ Result<BatchPlace> Segment::restore(Offset end, std::uint64_t file_end, Timestam
     if (walk.next_offset() > end) break;
     index_position(walk.header(), walk.position(), index_interval_bytes);
     at = {.position = walk.end_position(), .offset = walk.next_offset()};
+  }
+  // A short segment needs no row, and has no file then.
+  if (!was_open && !offsets_.rows().file && offsets_.count() > 0) {
+    reporter_.rebuilt(path(kOffsetIndexSuffix), "missing");
   }
   size_.store(at.position, std::memory_order_release);
   checked_.remove(at.position, UINT64_MAX);

@@ -50,6 +50,18 @@ TEST_CASE("helper files: whole ones are taken without a word", "[side-files]") {
   CHECK(t.reports.nothing());
 }
 
+TEST_CASE("helper files: a segment too short for a row of .index misses none", "[side-files]") {
+  LogHarness t;
+  t.append_many(3);
+  t.sync();
+  REQUIRE(t.log->write_indexes().has_value());
+  t.checkpoint();
+  REQUIRE_FALSE(t.has(file_of(0, ".index")));
+  t.restart();
+  CHECK(t.reports.nothing());
+  CHECK(t.read_all() == Bases{0, 1, 2});
+}
+
 TEST_CASE("helper files: a missing .index is made again", "[side-files]") {
   for (const std::int64_t base : {0, 8}) {
     SideFileHarness t;
