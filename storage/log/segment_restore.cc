@@ -158,6 +158,10 @@ Result<BatchPlace> Segment::restore(Offset end, std::uint64_t file_end, Timestam
   STRANDLINE_TRYV(restore_arrivals(end, when_unknown));
   const bool was_open = offsets_.is_open();
   STRANDLINE_TRY(BatchPlace at, restore_rows(end));
+  // Behind newer rows those that were cut could name batches that are there by chance.
+  STRANDLINE_TRYV(offsets_.sync_cut());
+  STRANDLINE_TRYV(timestamps_.sync_cut());
+  STRANDLINE_TRYV(arrivals_.sync_cut());
   indexed_position_ = at.position;
   if (const auto last = timestamps_.last()) {
     times_.max_timestamp = Timestamp{last->timestamp};

@@ -118,6 +118,7 @@ void SparseIndex<Entry>::start_anew() {
   pending_ = {};
   last_.reset();
   open_ = true;
+  cut_ = false;
 }
 
 template <class Entry>
@@ -128,14 +129,13 @@ Result<void> SparseIndex<Entry>::keep(std::uint64_t wanted) {
     pending_.clear();
     rows_.count = wanted;
   }
-  // Cut also when no row goes: a crash may have left a part of one behind the last. Synced, as rows
-  // that came back behind newer ones could name batches that are there by chance.
+  // Cut also when no row goes: a crash may have left a part of one behind the last.
   if (rows_.file) {
     const std::uint64_t bytes = Entry::kHeaderBytes + rows_.count * Entry::kBytes;
     STRANDLINE_TRY(const std::uint64_t size, rows_.file->size());
     if (size > bytes) {
       STRANDLINE_TRYV(rows_.file->truncate(bytes));
-      STRANDLINE_TRYV(rows_.file->sync());
+      cut_ = true;
     }
   }
   last_.reset();
@@ -144,6 +144,14 @@ Result<void> SparseIndex<Entry>::keep(std::uint64_t wanted) {
   } else if (rows_.count > 0) {
     STRANDLINE_TRY(last_, rows_.row(rows_.count - 1, ReadMode::blocking));
   }
+  return success();
+}
+
+template <class Entry>
+Result<void> SparseIndex<Entry>::sync_cut() {
+  if (!cut_ || !rows_.file) return success();
+  STRANDLINE_TRYV(rows_.file->sync());
+  cut_ = false;
   return success();
 }
 

@@ -200,6 +200,9 @@ class SparseIndex {
   // Keeps the first `count` rows. Waits for the disk.
   Result<void> keep(std::uint64_t count);
 
+  // Makes sure that rows which keep() took from the file do not come back with a power loss.
+  Result<void> sync_cut();
+
   // Writes the rows the file does not have yet; they stay in memory when that fails.
   Result<void> write(Disk& disk, const std::string& path);
 
@@ -208,6 +211,7 @@ class SparseIndex {
   std::vector<Entry> pending_;
   std::optional<Entry> last_;
   bool open_ = false;
+  bool cut_ = false;  // the file was cut and not synced since
 };
 
 extern template struct Rows<OffsetEntry>;

@@ -229,6 +229,18 @@ TEST_CASE("recovery: damage below the recovery point is found by its reader, not
   CHECK(t.read(2) == Bases{2, 3});
 }
 
+TEST_CASE("recovery: a segment that goes on beyond the next one's begin is damage", "[recovery]") {
+  LogHarness t{two_a_segment()};
+  t.append_many(5);
+  t.sync();
+  t.checkpoint();
+  t.end_process();
+  t.write_file(file_of(0, ".log"), 2 * kBatch, make_batch({.base_offset = 2}));
+  REQUIRE(t.disk.remove(file_of(0, ".arrivals")).has_value());
+  check_refused(t, file_of(0, ".log"), 3 * kBatch);
+  CHECK(t.has(file_of(4, ".log")));
+}
+
 // Offsets 0 and 1 in a segment whose file lost the second; 2 to 4 behind it. All of it was safe.
 void lose_end_of_sealed_segment(LogHarness& t, bool snapshot) {
   for (std::int64_t i = 0; i < 5; ++i) t.append({.times = {1000 + i}});

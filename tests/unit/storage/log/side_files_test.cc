@@ -182,6 +182,16 @@ TEST_CASE("helper files: a .timeindex that lost the greatest time does not hide 
   }
 }
 
+TEST_CASE("helper files: a disk that does not sync fails no look-up that makes them again",
+          "[side-files]") {
+  SideFileHarness t;
+  t.damage_file(file_of(0, ".index"), 15);
+  t.open();
+  t.disk.plan({.call = DiskCall::sync, .nth = 1, .repeat = 100});
+  CHECK(t.read(2, 3) == Bases{2});
+  CHECK(t.said(file_of(0, ".index")));
+}
+
 TEST_CASE("helper files: producers are known without any snapshot", "[side-files]") {
   LogHarness t;
   t.append(from_producer(9, 0));
