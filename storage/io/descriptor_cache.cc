@@ -59,7 +59,7 @@ bool DescriptorCache::close_one_locked() {
     {
       const std::unique_lock slot_lock{slot.mutex_, std::try_to_lock};
       if (!slot_lock.owns_lock()) continue;
-      if (slot.writes_.load() != slot.synced_.load()) continue;
+      if (slot.waits_for_sync_ && slot.writes_.load() != slot.synced_.load()) continue;
       closing = std::move(slot.open_);
     }
     erase_locked(slot);

@@ -3,8 +3,9 @@
 // new one needs room, and the file opens its slot again on the next use.
 //
 // A slot with unsynced writes is never closed: the kernel reports a failed write-back to
-// descriptors that were open at the time. When nothing can be closed the limit is exceeded and
-// counted, which beats refusing an append; the process limit leaves room for that.
+// descriptors that were open at the time. (Files that nobody syncs are told by forgo_sync().) When
+// nothing can be closed the limit is exceeded and counted, which beats refusing an append; the
+// process limit leaves room for that.
 //
 // Thread   any; the way to an open descriptor takes the slot's own mutex and nothing else
 #pragma once
@@ -53,6 +54,8 @@ class DescriptorSlot {
   void write_ended() { writes_.fetch_add(1, std::memory_order_release); }
   std::uint64_t writes() const { return writes_.load(std::memory_order_acquire); }
   void synced_up_to(std::uint64_t writes) { synced_.store(writes, std::memory_order_release); }
+  // From here on unsynced writes do not keep it open.
+  void forgo_sync() { waits_for_sync_.store(false, std::memory_order_relaxed); }
 
  private:
   friend class DescriptorCache;
@@ -62,6 +65,7 @@ class DescriptorSlot {
   std::shared_ptr<const Descriptor> open_;
   std::atomic<std::uint64_t> writes_{0};
   std::atomic<std::uint64_t> synced_{0};
+  std::atomic<bool> waits_for_sync_{true};
   std::atomic<bool> used_{false};
   std::size_t index_ = kNotCached;  // place in the cache's list; guarded by the cache's mutex
 };

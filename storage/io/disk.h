@@ -85,6 +85,10 @@ class File {
   // wrong by the time it returns; a false "true" costs a wait, never a wrong byte.
   virtual bool is_cached(std::uint64_t position, std::uint64_t length) const = 0;
 
+  // Says that nobody will sync this file nor needs to hear of a write-back that failed, as with
+  // what can be made again: its descriptor may then be closed with unsynced writes behind it.
+  virtual void forgo_sync() {}
+
   // A descriptor for sendfile. Errors: any I/O code; not_supported on disks without descriptors.
   virtual Result<std::shared_ptr<const FdLease>> lease() const = 0;
 };

@@ -56,6 +56,27 @@ TEST_CASE("PosixDisk: a file with unsynced writes keeps its descriptor, over the
   CHECK(t.disk().open_files() <= 2);
 }
 
+TEST_CASE("PosixDisk: a file that nobody syncs gives its descriptor up, and keeps its bytes",
+          "[disk]") {
+  PosixDiskUnderTest t{4};
+  std::vector<std::shared_ptr<File>> files;
+  for (int i = 0; i < 50; ++i) {
+    files.push_back(t.disk().open(name_of(i), OpenMode::create_new).value());
+    files.back()->forgo_sync();
+    REQUIRE(files.back()->write_at(0, as_bytes(name_of(i))).has_value());
+    REQUIRE(t.disk().open_files() <= 4);
+  }
+  for (int i = 0; i < 50; ++i) {
+    File& file = *files[static_cast<std::size_t>(i)];
+    REQUIRE(file.write_at(name_of(i).size(), as_bytes("+")).has_value());
+    std::string to(name_of(i).size() + 1, '?');
+    REQUIRE(file.read_at(0, view_of(to)).has_value());
+    REQUIRE(to == name_of(i) + "+");
+    REQUIRE(t.disk().open_files() <= 4);
+  }
+  CHECK(t.disk().limit_exceeded() == 0);
+}
+
 TEST_CASE("PosixDisk: a lease keeps the bytes reachable after its file was closed and removed",
           "[disk]") {
   PosixDiskUnderTest t{1};
