@@ -211,6 +211,8 @@ void Broker::State::make_threads() {
 }
 
 StartResult Broker::State::open_metadata() {
+  disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes);
+  disk_guard->make_room_to_start();
   const BrokerId self{settings.node_id};
   auto controller = std::make_unique<Controller>(controller_config(settings),
                                                  directory->identity().cluster_id, prng.next());
@@ -240,8 +242,11 @@ StartResult Broker::State::open_metadata() {
   Result<void> written = log.value()->append(records, wall_now());
   if (written) written = log.value()->sync_now();
   if (!written) {
-    return StartFailure{"cannot write to the metadata log in '" + settings.data +
-                        "': " + written.error().message()};
+    const bool full = written.error() == boost::system::errc::no_space_on_device;
+    return StartFailure{
+        "cannot write to the metadata log in '" + settings.data +
+        "': " + written.error().message() +
+        (full ? "; free a megabyte on that file system, and topics can be deleted" : "")};
   }
   const std::shared_ptr<const MetadataImage> image = controller->publish();
   metadata = std::make_unique<MetadataService>(
@@ -300,7 +305,6 @@ StartResult Broker::State::open_listeners() {
                         "; choose another address with --listen HOST:PORT"};
   }
   listener = std::move(opened).value();
-  disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes);
   admin = std::make_unique<BrokerAdmin>(
       BrokerAdmin::Sources{.settings = settings,
                            .first = *first().shard,

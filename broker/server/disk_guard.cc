@@ -13,6 +13,17 @@ constexpr char kBallastFile[] = "ballast";
 DiskGuard::DiskGuard(Shard& shard, Disk& disk, std::atomic<bool>& refuses_writes)
     : shard_(shard), disk_(disk), refuses_writes_(refuses_writes) {}
 
+void DiskGuard::make_room_to_start() {
+  const auto exists = disk_.exists(kBallastFile);
+  has_ballast_ = exists && exists.value();
+  const auto space = disk_.space();
+  if (has_ballast_ && space && space.value().available_bytes < stop_mark()) give_up_ballast();
+}
+
+std::uint64_t DiskGuard::stop_mark() const {
+  return static_cast<std::uint64_t>(shard_.settings().disk_watermark_stop_bytes);
+}
+
 void DiskGuard::look_now() {
   const auto space = disk_.space();
   if (space) judge(space.value());
@@ -39,8 +50,7 @@ void DiskGuard::judge(const DiskSpace& space) {
   available_.store(space.available_bytes, std::memory_order_relaxed);
   const Settings& settings = shard_.settings();
   const auto refuse = static_cast<std::uint64_t>(settings.disk_watermark_refuse_bytes);
-  const auto stop = static_cast<std::uint64_t>(settings.disk_watermark_stop_bytes);
-  if (space.available_bytes < stop && has_ballast_) {
+  if (space.available_bytes < stop_mark() && has_ballast_) {
     give_up_ballast();
   } else {
     keep_ballast(space.available_bytes);
@@ -62,16 +72,17 @@ void DiskGuard::keep_ballast(std::uint64_t available) {
   const Settings& settings = shard_.settings();
   const auto wanted = static_cast<std::uint64_t>(settings.disk_ballast_bytes);
   const auto refuse = static_cast<std::uint64_t>(settings.disk_watermark_refuse_bytes);
-  if (has_ballast_ || wanted == 0 || available < refuse + wanted) return;
+  if (ballast_whole_ || wanted == 0 || available < refuse + wanted) return;
   const auto file = disk_.open(kBallastFile, OpenMode::create_or_open);
   if (!file) return;
   // Not reserved means no ballast, which only costs the comfort at the very end.
-  has_ballast_ = file.value()->allocate(0, wanted).has_value();
+  has_ballast_ = true;
+  ballast_whole_ = file.value()->allocate(0, wanted).has_value();
 }
 
 void DiskGuard::give_up_ballast() {
   const Result<void> removed = disk_.remove(kBallastFile);
-  has_ballast_ = false;
+  has_ballast_ = ballast_whole_ = false;
   log_line(LogLevel::error, "disk", "the disk is full: the ballast file is given up",
            {{"freed", removed ? shard_.settings().disk_ballast_bytes : 0}});
 }

@@ -19,7 +19,9 @@ class DiskGuard {
   // refuses_writes   set while the first mark is passed; all arguments outlive the guard
   DiskGuard(Shard& shard, Disk& disk, std::atomic<bool>& refuses_writes);
 
-  // Looks once, waiting for the disk, so that a broker that starts on a full disk knows it.
+  // Gives up the ballast of an earlier run if the disk is full: the start itself has to write.
+  // Waits for the disk; the same goes for look_now(), which begins the judging.
+  void make_room_to_start();
   void look_now();
 
   // Looks every second from now on.
@@ -32,13 +34,16 @@ class DiskGuard {
   void judge(const DiskSpace& space);
   void keep_ballast(std::uint64_t available);
   void give_up_ballast();
+  std::uint64_t stop_mark() const;
 
   Shard& shard_;
   Disk& disk_;
   std::atomic<bool>& refuses_writes_;
   std::atomic<std::uint64_t> total_{0};
   std::atomic<std::uint64_t> available_{0};
-  bool has_ballast_ = false;  // of the disk thread that looks; one at a time
+  // Of the disk thread that looks; one at a time.
+  bool has_ballast_ = false;    // there is such a file
+  bool ballast_whole_ = false;  // and it takes up what it should
 };
 
 }  // namespace strandline
