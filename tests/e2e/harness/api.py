@@ -1,0 +1,159 @@
+"""The requests that the scenarios make, in old versions whose fields are easy to write by hand."""
+
+import struct
+from collections import namedtuple
+
+from harness.batch import records_of
+from harness.wire import array, blob, nullable, string
+
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS = 0, 1, 2, 3, 18
+CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 20, 21, 22
+FIND_COORDINATOR, INCREMENTAL_ALTER_CONFIGS = 10, 44
+
+CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE, INVALID_REQUIRED_ACKS = 2, 3, 10, 21
+UNSUPPORTED_VERSION, INVALID_REQUEST, OUT_OF_ORDER, INVALID_PRODUCER_EPOCH = 35, 42, 45, 47
+TRANSACTIONAL_ID_FAILED, STORAGE_ERROR, INVALID_RECORD = 53, 56, 87
+
+Produced = namedtuple("Produced", "error offset message")
+Fetched = namedtuple("Fetched", "error high_watermark log_start records")
+
+
+def produce_body(topic, partitions, acks=-1, timeout=30_000, transactional_id=None):
+    """Produce v8; `partitions` is {number: batch}."""
+    each = [struct.pack(">i", number) + blob(batch) for number, batch in partitions.items()]
+    return (nullable(transactional_id) + struct.pack(">hi", acks, timeout)
+            + array([string(topic) + array(each)]))
+
+
+def read_produced(answer):
+    """{partition: Produced} of the one topic of a Produce v8 answer."""
+    def error_of_record(a):
+        return a.int32(), a.string()
+
+    def partition(a):
+        number, error, offset = a.int32(), a.int16(), a.int64()
+        a.int64()  # append time
+        a.int64()  # log start offset
+        a.array(error_of_record)
+        return number, Produced(error, offset, a.string())
+
+    topics = answer.array(lambda a: (a.string(), dict(a.array(partition))))
+    return topics[0][1]
+
+
+def produce(wire, topic, batch, partition=0, acks=-1, **rest):
+    answer = wire.call(PRODUCE, 8, produce_body(topic, {partition: batch}, acks, **rest))
+    return read_produced(answer)[partition]
+
+
+def fetch_body(topic, offsets, wait_ms=0, bytes_min=1, bytes_max=1 << 26):
+    """Fetch v5; `offsets` is {partition: offset}."""
+    each = [struct.pack(">iqqi", number, offset, -1, bytes_max) for number, offset in offsets.items()]
+    return (struct.pack(">iiiib", -1, wait_ms, bytes_min, bytes_max, 0)
+            + array([string(topic) + array(each)]))
+
+
+def read_fetched(answer):
+    """{partition: Fetched} of the one topic of a Fetch v5 answer; nothing when none was named."""
+    def partition(a):
+        number, error, high_watermark = a.int32(), a.int16(), a.int64()
+        a.int64()  # last stable offset
+        log_start = a.int64()
+        a.array(lambda b: (b.int64(), b.int64()))
+        return number, Fetched(error, high_watermark, log_start, a.blob())
+
+    answer.int32()  # throttle time
+    topics = answer.array(lambda a: (a.string(), dict(a.array(partition))))
+    return topics[0][1] if topics else {}
+
+
+def fetch(wire, topic, offset, partition=0, **rest):
+    return read_fetched(wire.call(FETCH, 5, fetch_body(topic, {partition: offset}, **rest)))[partition]
+
+
+def values(fetched):
+    return [value for _, value in records_of(fetched.records or b"")]
+
+
+def metadata_body(topics=None):
+    """Metadata v1; None asks for all."""
+    return struct.pack(">i", -1) if topics is None else array([string(t) for t in topics])
+
+
+def metadata(wire, topics=None):
+    """{topic: (error, number of partitions)}"""
+    def broker(a):
+        return a.int32(), a.string(), a.int32(), a.string()
+
+    def partition(a):
+        error, number, leader = a.int16(), a.int32(), a.int32()
+        a.array(lambda b: b.int32())
+        a.array(lambda b: b.int32())
+        return error, number, leader
+
+    def topic(a):
+        error, name = a.int16(), a.string()
+        a.int8()
+        return name, (error, len(a.array(partition)))
+
+    answer = wire.call(METADATA, 1, metadata_body(topics))
+    answer.array(broker)
+    answer.int32()
+    return dict(answer.array(topic))
+
+
+def create_topic(wire, name, partitions=1, **configs):
+    """CreateTopics v2; the error. Dots of a config's name are written as underscores."""
+    each = [string(key.replace("_", ".")) + nullable(str(value)) for key, value in configs.items()]
+    body = array([string(name) + struct.pack(">ih", partitions, 1) + array([]) + array(each)])
+    answer = wire.call(CREATE_TOPICS, 2, body + struct.pack(">ib", 30_000, 0))
+    answer.int32()
+    return answer.array(lambda a: (a.string(), a.int16(), a.string()))[0][1]
+
+
+def delete_topic(wire, name):
+    answer = wire.call(DELETE_TOPICS, 1, array([string(name)]) + struct.pack(">i", 30_000))
+    answer.int32()
+    return answer.array(lambda a: (a.string(), a.int16()))[0][1]
+
+
+def delete_records(wire, topic, before, partition=0):
+    """(error, new log start)"""
+    body = array([string(topic) + array([struct.pack(">iq", partition, before)])])
+    answer = wire.call(DELETE_RECORDS, 0, body + struct.pack(">i", 30_000))
+    answer.int32()
+
+    def one(a):
+        number, low, error = a.int32(), a.int64(), a.int16()
+        return number, (error, low)
+
+    return answer.array(lambda a: (a.string(), dict(a.array(one))))[0][1][partition]
+
+
+def alter_topic(wire, topic, key, value):
+    """IncrementalAlterConfigs v0, one SET; the error."""
+    body = array([struct.pack(">b", 2) + string(topic)
+                  + array([string(key) + struct.pack(">b", 0) + nullable(value)])])
+    answer = wire.call(INCREMENTAL_ALTER_CONFIGS, 0, body + struct.pack(">b", 0))
+    answer.int32()
+    return answer.int32() and answer.int16()
+
+
+def init_producer_id(wire, transactional_id=None):
+    """(error, producer id, epoch)"""
+    answer = wire.call(INIT_PRODUCER_ID, 0, nullable(transactional_id) + struct.pack(">i", 60_000))
+    answer.int32()
+    return answer.int16(), answer.int64(), answer.int16()
+
+
+def list_offset(wire, topic, time, partition=0):
+    """ListOffsets v1 (-1: end, -2: start); (error, offset)."""
+    body = struct.pack(">i", -1) + array([string(topic) + array([struct.pack(">iq", partition, time)])])
+    answer = wire.call(LIST_OFFSETS, 1, body)
+
+    def one(a):
+        number, error = a.int32(), a.int16()
+        a.int64()
+        return number, (error, a.int64())
+
+    return answer.array(lambda a: (a.string(), dict(a.array(one))))[0][1][partition]
