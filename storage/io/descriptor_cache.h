@@ -2,10 +2,10 @@
 // slots that were not used lately (second chance, a cheap stand-in for least recently used) when a
 // new one needs room, and the file opens its slot again on the next use.
 //
-// A slot with unsynced writes is never closed: the kernel reports a failed write-back to
-// descriptors that were open at the time. (Files that nobody syncs are told by forgo_sync().) When
-// nothing can be closed the limit is exceeded and counted, which beats refusing an append; the
-// process limit leaves room for that.
+// A slot with unsynced writes is never closed (unless allow_close_unsynced() said that nobody asks):
+// the kernel reports a failed write-back to descriptors that were open at the time. When nothing can
+// be closed the limit is exceeded and counted, which beats refusing an append; the process limit
+// leaves room for that.
 //
 // Thread   any; the way to an open descriptor takes the slot's own mutex and nothing else
 #pragma once
@@ -55,7 +55,7 @@ class DescriptorSlot {
   std::uint64_t writes() const { return writes_.load(std::memory_order_acquire); }
   void synced_up_to(std::uint64_t writes) { synced_.store(writes, std::memory_order_release); }
   // From here on unsynced writes do not keep it open.
-  void forgo_sync() { waits_for_sync_.store(false, std::memory_order_relaxed); }
+  void allow_close_unsynced() { waits_for_sync_.store(false, std::memory_order_relaxed); }
 
  private:
   friend class DescriptorCache;

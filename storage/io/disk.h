@@ -85,9 +85,9 @@ class File {
   // wrong by the time it returns; a false "true" costs a wait, never a wrong byte.
   virtual bool is_cached(std::uint64_t position, std::uint64_t length) const = 0;
 
-  // Says that nobody will sync this file nor needs to hear of a write-back that failed, as with
-  // what can be made again: its descriptor may then be closed with unsynced writes behind it.
-  virtual void forgo_sync() {}
+  // Says that nobody needs to hear of a write-back that failed, as with what can be made again: the
+  // descriptor may be closed with unsynced writes behind it. sync() promises what it always does.
+  virtual void allow_close_unsynced() {}
 
   // A descriptor for sendfile. Errors: any I/O code; not_supported on disks without descriptors.
   virtual Result<std::shared_ptr<const FdLease>> lease() const = 0;

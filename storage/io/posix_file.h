@@ -50,7 +50,7 @@ class PosixFile final : public File {
   void drop_cache(std::uint64_t position, std::uint64_t length) override;
   void read_ahead(std::uint64_t position, std::uint64_t length) override;
   bool is_cached(std::uint64_t position, std::uint64_t length) const override;
-  void forgo_sync() override { slot_.forgo_sync(); }
+  void allow_close_unsynced() override { slot_.allow_close_unsynced(); }
   Result<std::shared_ptr<const FdLease>> lease() const override;
 
  private:

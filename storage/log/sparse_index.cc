@@ -101,7 +101,7 @@ Result<typename SparseIndex<Entry>::Found> SparseIndex<Entry>::open(Disk& disk,
   auto file = disk.open(path, OpenMode::read_write);
   if (!file && is_missing(file.error())) return Found::missing;
   if (!file) return file.error();
-  file.value()->forgo_sync();
+  file.value()->allow_close_unsynced();
   STRANDLINE_TRY(const std::uint64_t size, file.value()->size());
   STRANDLINE_TRY(const bool begins_well, has_header<Entry>(*file.value()));
   if (!begins_well || size < Entry::kHeaderBytes) return Found::broken;
@@ -161,7 +161,7 @@ Result<void> SparseIndex<Entry>::write(Disk& disk, const std::string& path) {
   if (pending_.empty()) return success();
   if (!rows_.file) {
     STRANDLINE_TRY(auto file, disk.open(path, OpenMode::create_or_open));
-    file->forgo_sync();
+    file->allow_close_unsynced();
     STRANDLINE_TRYV(file->truncate(0));
     if constexpr (Entry::kHeaderBytes > 0) {
       const auto header = arrivals_header();
