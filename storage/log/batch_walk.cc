@@ -98,6 +98,10 @@ Result<void> BatchWalk::join_up(const BatchHeader& header) {
     return damaged("leader epoch of at least " + number(epoch_.value()),
                    number(header.leader_epoch.value()));
   }
+  const auto epoch = epochs_ ? epoch_at(*epochs_, header.last_offset()) : std::nullopt;
+  if (epoch && header.leader_epoch != *epoch) {
+    return damaged("leader epoch " + number(epoch->value()), number(header.leader_epoch.value()));
+  }
   return success();
 }
 

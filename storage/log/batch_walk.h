@@ -12,6 +12,7 @@
 
 #include "protocol/record/batch.h"
 #include "storage/io/disk.h"
+#include "storage/log/epoch_cache.h"
 #include "storage/log/log_types.h"
 
 namespace strandline {
@@ -29,6 +30,9 @@ class BatchWalk {
 
   // From the next batch on, checksums are computed.
   void check_checksums() { checks_ = true; }
+
+  // From the next batch on, leader epochs must be those of the log: no checksum covers them.
+  void expect_epochs(std::shared_ptr<const EpochStarts> starts) { epochs_ = std::move(starts); }
 
   // Goes to the next batch; false at the end of the range.
   //
@@ -61,6 +65,7 @@ class BatchWalk {
   const Offset offset_min_;
   const ReadMode mode_;
   bool checks_ = false;
+  std::shared_ptr<const EpochStarts> epochs_;  // none: they only must not fall
   BatchHeader header_;
   std::uint64_t position_;
   std::uint64_t next_position_;

@@ -167,7 +167,8 @@ ReadPlan PartitionLog::plan_read(Offset from, Offset end, std::uint64_t bytes_ma
           .file_end = at->second->size(),
           .file_end_offset = next == segments_.end() ? log_end_ : next->first,
           .bytes_max = bytes_max,
-          .at_least_one = at_least_one};
+          .at_least_one = at_least_one,
+          .epochs = epochs_.shared_starts()};
 }
 
 TimePlan PartitionLog::plan_time_search(Timestamp time, Offset end) const {
@@ -182,7 +183,8 @@ TimePlan PartitionLog::plan_time_search(Timestamp time, Offset end) const {
                              .from = log_start_,
                              .end = std::min(end, log_end_),
                              .file_end = segment->size(),
-                             .file_end_offset = file_end_offset});
+                             .file_end_offset = file_end_offset,
+                             .epochs = epochs_.shared_starts()});
   }
   return plan;
 }

@@ -81,6 +81,7 @@ Result<void> check(const ReadPlan& plan, Range& range) {
                  {start, plan.file_end, range.start.offset, segment.base_offset()},
                  ReadMode::blocking};
   walk.check_checksums();
+  walk.expect_epochs(plan.epochs);
   const std::uint64_t wanted = std::max(range.end.position, start + kCheckedBytes);
   BatchPlace good = range.start;
   while (good.position < wanted && good.position < plan.file_end) {

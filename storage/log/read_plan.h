@@ -13,6 +13,7 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/result.h"
+#include "storage/log/epoch_cache.h"
 #include "storage/log/log_types.h"
 #include "storage/log/segment.h"
 
@@ -28,6 +29,7 @@ struct ReadPlan {
   Offset file_end_offset{};    // the offset after the last batch before file_end
   std::uint64_t bytes_max = 0;
   bool at_least_one = false;
+  std::shared_ptr<const EpochStarts> epochs;  // of the log
 };
 
 // Finds whole batches from the one that holds `from` on, checks those that were not checked since

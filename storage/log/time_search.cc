@@ -53,6 +53,7 @@ Result<void> TimeSearch::look_through(const ReadPlan& range) {
   BatchWalk walk{segment.file(),
                  {near.position, range.file_end, near.offset, segment.base_offset()},
                  ReadMode::blocking};
+  walk.expect_epochs(range.epochs);
   for (;;) {
     const auto more = walk.next();
     if (!more && more.error() == Errc::corrupt_batch) segment.report(walk.damage());
