@@ -47,16 +47,30 @@ def _anywhere(path, prng):
     return prng.randrange(os.path.getsize(path))
 
 
-def _unguarded(path, prng):
-    """Of the fields of a batch that its checksum does not cover: base offset, length, leader epoch,
-    magic, and the checksum itself."""
+def _batches(path):
+    """Where each batch begins."""
     starts, at = [], 0
     with open(path, "rb") as file:
         data = file.read()
     while at + 12 <= len(data):
         starts.append(at)
         at += 12 + struct.unpack_from(">i", data, at + 8)[0]
-    return prng.choice(starts) + prng.randrange(21)
+    return starts
+
+
+def _unguarded(path, prng):
+    """Of the fields of a batch that its checksum does not cover: base offset, length, leader epoch,
+    magic, and the checksum itself."""
+    return prng.choice(_batches(path)) + prng.randrange(21)
+
+
+def _first_epoch(path, prng):
+    """Of the leader epoch of a batch with none before it that could tell."""
+    return _batches(path)[0] + 12 + prng.randrange(4)
+
+
+def _last_epoch(path, prng):
+    return _batches(path)[-1] + 12 + prng.randrange(4)
 
 
 # (title, files, where in them, what may become of it)
@@ -68,6 +82,10 @@ KINDS = [
      _unguarded, SERVED_OR_ERROR),
     ("a batch header of the active .log", lambda d: [logs[-1] for logs in _logs(d)], _unguarded,
      SERVED_OR_ERROR),
+    ("the first leader epoch of a sealed .log",
+     lambda d: [f for logs in _logs(d) for f in logs[:-1]], _first_epoch, SERVED_OR_ERROR),
+    ("the last leader epoch of the active .log", lambda d: [logs[-1] for logs in _logs(d)],
+     _last_epoch, SERVED_OR_ERROR),
     ("an .index", _of_topic(".index"), _anywhere, SERVED),
     ("a .timeindex", _of_topic(".timeindex"), _anywhere, SERVED),
     ("an .arrivals", _of_topic(".arrivals"), _anywhere, SERVED),

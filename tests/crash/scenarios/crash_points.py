@@ -34,10 +34,7 @@ WORK_SECONDS = 1.0
 RECOVERY_SECONDS = 0.4
 
 
-def _die_at(calls, k):
-    # Without --seccomp-bpf: strace 6.1 does not send signals with it.
-    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
-            "-e", f"inject={calls}:signal=KILL:when={k}"]
+DEATH = "signal=KILL"
 
 
 def _wait_for_answer(broker, seconds):
@@ -77,14 +74,19 @@ def _look_for_topic(broker, created, history):
         _create(broker)
 
 
-class _Point:
-    """One death at the k-th call of the work, another one at the k-th of the recovery."""
+class Point:
+    """One fault at the k-th call of the work, another one at the k-th of the recovery.
 
-    def __init__(self, options, calls, k, home):
-        self.calls, self.k = calls, k
+    Afterwards `ends` has the exit status of each, None where the daemon ran on, and `hits` the files
+    whose calls were met."""
+
+    def __init__(self, options, calls, k, home, fault=DEATH):
+        self.k = k
         self.history = History()
-        self.reached = self.reached_in_recovery = False
+        self.ends, self.hits = [], []
+        self._calls, self._fault = calls, fault
         self._options, self._home = options, home
+        self._trace = f"{home}/strace.out"
 
     def run(self):
         """What is wrong, or ""."""
@@ -102,20 +104,14 @@ class _Point:
                 producers.finish(0)
 
     def _steps(self, disk, broker, producers, follower):
-        broker.start(prefix=_die_at(self.calls, self.k), wait=False)
+        broker.start(prefix=self._tracer(), wait=False)
         _wait_for_answer(broker, 4)
         created = broker.alive() and _create(broker)
         producers.start()
         follower.start()
-        self.reached = broker.wait_end(WORK_SECONDS) is not None
-        broker.kill()
-        disk.power_off(keep_journal=self.k % 2 == 0)
-        disk.power_on()
-        broker.start(prefix=_die_at(self.calls, self.k), wait=False)
-        self.reached_in_recovery = broker.wait_end(RECOVERY_SECONDS) is not None
-        broker.kill()
-        disk.power_off(keep_journal=self.k % 2 == 1)
-        disk.power_on()
+        self._end(disk, broker, WORK_SECONDS, self.k % 2 == 0)
+        broker.start(prefix=self._tracer(), wait=False)
+        self._end(disk, broker, RECOVERY_SECONDS, self.k % 2 == 1)
         broker.start()
         _look_for_topic(broker, created, self.history)
         unanswered = producers.finish(30)
@@ -126,6 +122,26 @@ class _Point:
         reader.read_everything(broker.bootstrap, self.history)
         return "\n".join(f"{name} {what}" for name, what in checker.check(self.history))
 
+    def _tracer(self):
+        # Without --seccomp-bpf: strace 6.1 does not send signals with it.
+        return ["strace", "-f", "-qq", "-y", "-o", self._trace, "-e", f"trace={self._calls}",
+                "-e", f"inject={self._calls}:{self._fault}:when={self.k}"]
+
+    def _end(self, disk, broker, seconds, keep_journal):
+        status = broker.wait_end(seconds)
+        if status is None and self._met(disk):
+            status = broker.wait_end(5)
+        broker.kill()
+        self.ends.append(status)
+        self.hits.append(self._met(disk))
+        disk.power_off(keep_journal=keep_journal)
+        disk.power_on()
+
+    def _met(self, disk):
+        with open(self._trace, errors="replace") as trace:
+            return [line.partition("<")[2].partition(">")[0].removeprefix(disk.data + "/")
+                    for line in trace if "(INJECTED)" in line]
+
 
 def run(tally, options):
     home = tempfile.mkdtemp(prefix="crash-points-")
@@ -135,14 +151,13 @@ def run(tally, options):
             name = calls.split(",")[0]
             points, problems = [], []
             for k in ks:
-                points.append(_Point(options, calls, k, home))
+                points.append(Point(options, calls, k, home))
                 problem = points[-1].run()
                 if problem:
                     problems.append(f"k = {k}: {problem}")
             tally.check(f"crash points: dying at any {name} loses nothing", not problems,
                         "\n".join(problems))
-            reached = sum(point.reached for point in points)
-            again = sum(point.reached_in_recovery for point in points)
+            reached, again = (sum(point.ends[n] is not None for point in points) for n in (0, 1))
             tally.check(f"crash points: {name} is reached in the work", reached > 0)
             print(f"# crash points: {name}: {reached} of {len(points)} reached, {again} in "
                   f"recovery", flush=True)

@@ -1,5 +1,6 @@
-"""fdatasync fails under load: from that moment nothing may be acknowledged, the broker leaves with
-its own exit status, and after a power loss everything acknowledged before is there."""
+"""A sync fails: from that moment nothing may be acknowledged, the broker leaves with its own exit
+status, and after a power loss everything acknowledged before is there. First under load, then at each
+k-th sync of the same work and of the recovery after it, which reaches every kind of file."""
 
 import os
 import random
@@ -12,9 +13,19 @@ from harness import checker, load, reader
 from harness.history import History
 from rig.broker import Broker
 from rig.disk import Disk
+from scenarios.crash_points import Point
 from scenarios.power import SETTINGS, TOPIC_CONFIG
 
 EXIT_DISK_FAILED = 74
+EXIT_NOT_STARTED = 1
+# call -> the k-th ones that fail in CI's share, and in the full run
+POINTS = {
+    "fdatasync": ([1, 3, 4, 5, 9, 21, 27], range(1, 61)),
+    "fsync": ([1, 4, 8], range(1, 31)),
+}
+# Parts of the names that the full run must have met.
+KINDS = ["meta", "checkpoint.", "__cluster_metadata-0/", ".log", ".index", ".timeindex", ".arrivals",
+         ".digest"]
 
 
 def _fail_syncs(broker, from_then_on):
@@ -50,8 +61,7 @@ def _one(tally, options, disk, broker, history, producers, prng, from_then_on):
     return good
 
 
-def run(tally, options):
-    home = tempfile.mkdtemp(prefix="crash-sync-")
+def _under_load(tally, options, home):
     prng = random.Random(options.seed + 2)
     history = History()
     with Disk() as disk:
@@ -78,5 +88,40 @@ def run(tally, options):
                         not found, "\n".join(f"{name} {what}" for name, what in found))
         finally:
             broker.kill()
-    if not options.keep:
+
+
+def _verdict(point):
+    """What is wrong with the exits of a point, or ""."""
+    wrong = []
+    for phase, status, met in zip(("work", "recovery"), point.ends, point.hits):
+        if met and status not in (EXIT_DISK_FAILED, EXIT_NOT_STARTED):
+            wrong.append(f"k = {point.k}: a sync of {met} failed in the {phase}, exit {status}")
+    return "\n".join(wrong)
+
+
+def _points(tally, options, home):
+    met = set()
+    for call, (some, many) in POINTS.items():
+        problems, hits = [], 0
+        for k in many if options.long else some:
+            point = Point(options, call, k, home, "error=EIO")
+            problem = point.run()
+            problems += [f"k = {k}: {problem}"] if problem else []
+            problems += filter(None, [_verdict(point)])
+            hits += sum(map(bool, point.hits))
+            met.update(name for names in point.hits for name in names)
+        tally.check(f"failing sync: the k-th {call} fails, the broker leaves and nothing is lost",
+                    not problems, "\n".join(problems))
+        print(f"# failing sync: {hits} starts met a failing {call}", flush=True)
+    absent = [kind for kind in KINDS if not any(kind in name for name in met)]
+    if options.long:
+        tally.check("failing sync: every kind of file was met", not absent, f"not met: {absent}")
+
+
+def run(tally, options):
+    home = tempfile.mkdtemp(prefix="crash-sync-")
+    try:
+        _under_load(tally, options, home)
+        _points(tally, options, home)
+    finally:
         shutil.rmtree(home, ignore_errors=True)
