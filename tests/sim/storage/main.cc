@@ -14,7 +14,6 @@
 
 namespace {
 
-using strandline::sim::Plant;
 using strandline::sim::RunOptions;
 using strandline::sim::RunOutcome;
 using strandline::sim::WorldStats;

@@ -11,7 +11,7 @@ TEST_CASE("HostPort: names, IPv4 and bracketed IPv6 are read and written alike",
     CHECK(to_text(parsed.value()) == text);
   }
   CHECK(parse_host_port("[fe80::1%eth0]:9092").value().host == "fe80::1%eth0");
-  CHECK(to_text(HostPort{}) == "");
+  CHECK(to_text(HostPort{}).empty());
 }
 
 TEST_CASE("HostPort: anything else is refused", "[config]") {

@@ -155,7 +155,8 @@ TEST_CASE("BatchBuilder: random records come back, whatever the codec", "[record
     std::size_t at = 0;
     REQUIRE(for_each_record(batch, decompressor, kPlenty, [&](const RecordView& record) {
               REQUIRE(record.offset == Offset{500} + static_cast<std::int64_t>(at));
-              REQUIRE(owned(record) == sent[at++]);
+              REQUIRE(owned(record) == sent[at]);
+              ++at;
             }).has_value());
     REQUIRE(at == sent.size());
   }

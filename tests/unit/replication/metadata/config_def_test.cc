@@ -18,7 +18,7 @@ TEST_CASE("ConfigDef: values become canonical", "[config]") {
   CHECK(canonical({.name = "n", .type = ConfigType::int64}, "007") == "7");
   CHECK(canonical({.name = "l", .type = ConfigType::list}, " a , b,,a ") == "a,b");
   CHECK(canonical({.name = "r", .type = ConfigType::real, .real_max = 1}, "0.50") == "0.5");
-  CHECK(canonical({.name = "t", .type = ConfigType::text}, "") == "");
+  CHECK(canonical({.name = "t", .type = ConfigType::text}, "").empty());
 }
 
 TEST_CASE("ConfigDef: a refusal names value, config and what is allowed", "[config]") {
@@ -61,6 +61,6 @@ TEST_CASE("nearest_name: a slip of the hand is found, a stranger is not", "[conf
   const std::vector<std::string_view> known{"retention.ms", "retention.bytes", "segment.ms"};
   CHECK(nearest_name("retenton.ms", known) == "retention.ms");
   CHECK(nearest_name("segmnet.ms", known) == "segment.ms");
-  CHECK(nearest_name("completely.different", known) == "");
-  CHECK(nearest_name("", known) == "");
+  CHECK(nearest_name("completely.different", known).empty());
+  CHECK(nearest_name("", known).empty());
 }

@@ -212,6 +212,7 @@ int rounds_until_crash(SimDisk& disk, int crash_at) {
       finished = round;
     }
   } catch (const CrashNow&) {
+    REQUIRE(calls >= crash_at);
   }
   disk.on_operation(nullptr);
   return finished;
