@@ -173,12 +173,13 @@ bool parse_log_level(std::string_view name, LogLevel& level) {
   return false;
 }
 
-void flush_suppressed_lines() {
+void flush_suppressed_lines(Suppressed which) {
   std::vector<RateLimiter::Ended> ended;
   {
     Limited& all = limited();
     const std::lock_guard lock{all.mutex};
-    ended = all.limiter.take_ended(steady_now());
+    ended =
+        which == Suppressed::all ? all.limiter.take_all() : all.limiter.take_ended(steady_now());
   }
   for (const RateLimiter::Ended& one : ended) {
     log_line(LogLevel::warn, "log", "similar lines were held back",

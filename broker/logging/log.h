@@ -114,9 +114,10 @@ inline void log_limited(LogLevel level, std::string_view component, std::string_
   if (log_enabled(level)) detail::write_limited_line(level, component, key, message, fields);
 }
 
-// Tells of the lines held back whose interval is over. Called every second by the broker, so that a
-// flood that stopped is accounted for.
-void flush_suppressed_lines();
+// Tells of the lines held back whose interval is over. Called every few seconds by the broker, so
+// that a flood that stopped is accounted for; at its end of all of them.
+enum class Suppressed : std::uint8_t { ended, all };
+void flush_suppressed_lines(Suppressed which = Suppressed::ended);
 
 // For metrics: lines written at each level, and lines held back.
 struct LogCounts {

@@ -28,6 +28,8 @@ RateLimiter::Verdict RateLimiter::on_event(Instant now, std::string_view key) {
 
 std::vector<RateLimiter::Ended> RateLimiter::take_ended(Instant now) {
   std::vector<Ended> ended;
+  for (auto& [key, suppressed] : displaced_) ended.push_back({key, suppressed});
+  displaced_.clear();
   for (auto it = windows_.begin(); it != windows_.end();) {
     if (now - it->second.start < config_.interval) {
       ++it;
@@ -39,11 +41,27 @@ std::vector<RateLimiter::Ended> RateLimiter::take_ended(Instant now) {
   return ended;
 }
 
+std::vector<RateLimiter::Ended> RateLimiter::take_all() {
+  std::vector<Ended> all;
+  for (auto& [key, suppressed] : displaced_) all.push_back({key, suppressed});
+  displaced_.clear();
+  for (auto& [key, window] : windows_) {
+    if (window.suppressed > 0) all.push_back({key, std::exchange(window.suppressed, 0)});
+  }
+  return all;
+}
+
 void RateLimiter::forget_oldest() {
   const auto oldest = std::min_element(
       windows_.begin(), windows_.end(),
       [](const auto& a, const auto& b) { return a.second.start < b.second.start; });
-  if (oldest != windows_.end()) windows_.erase(oldest);
+  if (oldest == windows_.end()) return;
+  // At most as many as windows: keys are literals of ours.
+  const bool room = displaced_.size() < config_.keys_max || displaced_.contains(oldest->first);
+  if (oldest->second.suppressed > 0 && room) {
+    displaced_[oldest->first] += oldest->second.suppressed;
+  }
+  windows_.erase(oldest);
 }
 
 }  // namespace strandline

@@ -1,8 +1,8 @@
 // Decides which of many like events are told: `burst` in each interval, counted per key.
 //
 // An interval begins with the first event after the last one ended. The table holds at most
-// `keys_max` keys; when it is full, the longest idle one is forgotten (its count is reported first
-// by take_ended() if the owner asks in time).
+// `keys_max` keys; when it is full, the longest idle one makes room, and its count is kept for
+// take_ended().
 //
 // Thread   one owner at a time; a core: time is an argument
 #pragma once
@@ -40,9 +40,12 @@ class RateLimiter {
 
   Verdict on_event(Instant now, std::string_view key);
 
-  // The keys whose interval ended with events held back; each is given once, in order of key.
-  // Keys that have been quiet for an interval are forgotten.
+  // The keys whose interval ended with events held back, and those that had to make room; each is
+  // given once. Keys that have been quiet for an interval are forgotten.
   std::vector<Ended> take_ended(Instant now);
+
+  // All that was held back and not told yet, for the end of the process.
+  std::vector<Ended> take_all();
 
   std::size_t keys() const { return windows_.size(); }
 
@@ -57,6 +60,7 @@ class RateLimiter {
 
   Config config_;
   std::map<std::string, Window, std::less<>> windows_;
+  std::map<std::string, std::uint64_t, std::less<>> displaced_;  // counts of keys that made room
 };
 
 }  // namespace strandline

@@ -29,9 +29,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Lines held back are told of once their interval is over; nobody waits for it to the second.
-constexpr Duration kHeldBackInterval = std::chrono::seconds{1};
-
 using StartResult =
     boost::outcome_v2::basic_result<void, StartFailure, boost::outcome_v2::policy::terminate>;
 
@@ -140,8 +137,8 @@ struct Broker::State {
   void open_partitions(const std::shared_ptr<const MetadataImage>& image);
   StartResult open_listeners();
   void serve_shard(ShardServer& server);
+  void tell_suppressed_lines();
   void deal(int native_handle);
-  void tell_held_back_lines();
   void on_http(asio::ip::tcp::socket socket, std::string bytes);
   void on_move(asio::ip::tcp::socket socket, std::size_t shard);
 };
@@ -340,16 +337,18 @@ StartResult Broker::State::open_listeners() {
   return success();
 }
 
+// By time, and not only with the next line of the kind: a flood that stopped is told of as well.
+void Broker::State::tell_suppressed_lines() {
+  constexpr Duration kInterval = std::chrono::seconds{5};
+  flush_suppressed_lines();
+  first().loop.after(kInterval, [this] { tell_suppressed_lines(); });
+}
+
 void Broker::State::deal(int native_handle) {
   ShardServer& server = *shards[next_shard++ % shards.size()];
   connections.fetch_add(1, std::memory_order_relaxed);
   const LooseSocket socket{listener->local_endpoint().protocol(), native_handle};
   server.loop.post([&server, socket] { server.connections->adopt(socket.take_up(server.loop)); });
-}
-
-void Broker::State::tell_held_back_lines() {
-  flush_suppressed_lines();
-  first().loop.after(kHeldBackInterval, [this] { tell_held_back_lines(); });
 }
 
 void Broker::State::on_http(asio::ip::tcp::socket socket, std::string bytes) {
@@ -389,7 +388,7 @@ StartResult Broker::start() {
   std::latch ready{1};
   state->first().loop.post([state, &ready] {
     state->disk_guard->start();
-    state->tell_held_back_lines();
+    state->tell_suppressed_lines();
     for (auto& server : state->shards) {
       server->loop.post([&server] { server->checkpointer->start(); });
     }
@@ -440,6 +439,7 @@ void Broker::stop() {
   state->sync_pool->stop();
   for (auto& server : state->shards) server->loop.stop();
   for (auto& server : state->shards) server->loop.join();
+  flush_suppressed_lines(Suppressed::all);
 }
 
 std::string Broker::http_address() const { return state_->http_address; }

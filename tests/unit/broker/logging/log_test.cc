@@ -1,5 +1,6 @@
 #include "broker/logging/log.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <mutex>
 #include <string>
@@ -94,6 +95,18 @@ TEST_CASE("log: like lines in a flood are held back and counted", "[log]") {
   for (std::thread& thread : threads) thread.join();
   CHECK(lines.size() == 5);
   CHECK(log_counts().suppressed - before.suppressed == 995);
+}
+
+TEST_CASE("log: what was held back of a flood that stopped is told without a next line", "[log]") {
+  const CapturedLog log{LogLevel::info};
+  for (int i = 0; i < 8; ++i) log_limited(LogLevel::warn, "test", "stopped", "again");
+  flush_suppressed_lines();
+  CHECK(lines.size() == 5);  // the ten seconds are not over
+  flush_suppressed_lines(Suppressed::all);
+  const auto told = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.find("key=test/stopped suppressed=3") != std::string::npos;
+  });
+  CHECK(told == 1);
 }
 
 TEST_CASE("log: level names come back", "[log]") {

@@ -43,6 +43,27 @@ TEST_CASE("RateLimiter: a flood that stopped is accounted for after its interval
   CHECK(limiter.take_ended(at(30)).empty());
 }
 
+TEST_CASE("RateLimiter: a key that had to make room is accounted for as well", "[log]") {
+  RateLimiter limiter{kTwoInTen};  // three keys
+  for (int i = 0; i < 5; ++i) limiter.on_event(at(1), "loud");
+  for (int i = 0; i < 3; ++i) limiter.on_event(at(2 + i), "key" + std::to_string(i));
+  const auto ended = limiter.take_ended(at(5));
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].key == "loud");
+  CHECK(ended[0].suppressed == 3);
+  CHECK(limiter.take_ended(at(5)).empty());
+}
+
+TEST_CASE("RateLimiter: at the end everything held back is told, once", "[log]") {
+  RateLimiter limiter{kTwoInTen};
+  for (int i = 0; i < 5; ++i) limiter.on_event(at(1), "a");
+  const auto all = limiter.take_all();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].suppressed == 3);
+  CHECK(limiter.take_all().empty());
+  CHECK(limiter.take_ended(at(100)).empty());
+}
+
 TEST_CASE("RateLimiter: many keys cost bounded memory", "[log]") {
   RateLimiter limiter{kTwoInTen};
   for (int i = 0; i < 1000; ++i) {
