@@ -21,6 +21,9 @@ void Shard::set_image(std::shared_ptr<const MetadataImage> image) {
       image_ != nullptr && image != nullptr && image_->broker_configs == image->broker_configs;
   if (!same_defaults) configs_.clear();
   image_ = std::move(image);
+  // Those of deleted topics go, or a client that makes and deletes topics would fill the memory.
+  if (image_ == nullptr || configs_.size() <= image_->topics.size()) return;
+  std::erase_if(configs_, [&](const auto& entry) { return image_->topic(entry.first) == nullptr; });
 }
 
 std::shared_ptr<const TopicConfig> Shard::topic_config(const TopicImage& topic) {

@@ -87,6 +87,8 @@ class Shard {
   const std::shared_ptr<const MetadataImage>& image() const { return image_; }
   void set_image(std::shared_ptr<const MetadataImage> image);
 
+  std::size_t configs_cached() const { return configs_.size(); }
+
   // The effective configs of a topic of this image.
   std::shared_ptr<const TopicConfig> topic_config(const TopicImage& topic);
 

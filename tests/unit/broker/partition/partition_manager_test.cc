@@ -75,6 +75,24 @@ class ManagerHarness : public ShardHarness {
   std::uint64_t applied = 0;
 };
 
+TEST_CASE("PartitionManager: topics that come and go leave nothing behind in a shard's memory",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid stays = t.create("stays");
+  for (int i = 0; i < 20; ++i) {
+    const Uuid id = t.create("t" + std::to_string(i));
+    t.apply();
+    t.remove(id);
+    t.apply();
+  }
+  t.on_shard([&] {
+    CHECK(t.shard.configs_cached() == 1);
+    CHECK(t.shard.topic_config(*t.shard.image()->topic(stays)) != nullptr);
+    CHECK(t.shard.configs_cached() == 1);
+  });
+}
+
 TEST_CASE("PartitionManager: the image is shown once its partitions are open",
           "[partition_manager]") {
   SimDisk disk{1};
