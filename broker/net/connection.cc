@@ -105,6 +105,7 @@ void Connection::end() {
   output_ = OutputQueue{};
   account_output();
   slots_.clear();
+  slot_bytes_ = 0;
   error_code ignored;
   socket_.close(ignored);
   // The last share may be the caller's: what follows must not touch members.
@@ -113,7 +114,7 @@ void Connection::end() {
 
 bool Connection::may_read() {
   return open_ && !peer_done_ && slots_.size() < context_.limits.requests_in_flight_max &&
-         output_.bytes() < context_.limits.output_bytes_max && may_take_memory();
+         held_bytes() < context_.limits.held_bytes_max && may_take_memory();
 }
 
 bool Connection::may_take_memory() {
@@ -204,7 +205,7 @@ bool Connection::read_some() {
 bool Connection::take_frames() {
   // Many are answered before they return: a few small requests can ask for very large answers.
   while (open_ && slots_.size() < context_.limits.requests_in_flight_max &&
-         output_.bytes() < context_.limits.output_bytes_max) {
+         held_bytes() < context_.limits.held_bytes_max) {
     if (!any_frame_ && begins_http(frames_.pending())) {
       hand_to_http();
       return false;
@@ -217,7 +218,8 @@ bool Connection::take_frames() {
     if (!next.value().has_value()) return true;
     any_frame_ = true;
     if (context_.beyond_budget == this) context_.beyond_budget = nullptr;
-    slots_.emplace_back();
+    slots_.push_back({.request_bytes = next.value()->bytes.size()});
+    slot_bytes_ += slots_.back().request_bytes;
     const std::uint64_t sequence = first_sequence_ + slots_.size() - 1;
     context_.on_request(Request{shared_from_this(), sequence, std::move(*next.value())});
   }
@@ -250,10 +252,15 @@ void Connection::answered(std::uint64_t sequence, std::vector<OutputPiece> piece
   STRANDLINE_ASSERT(!slot.answered);
   slot.answered = true;
   slot.pieces = std::move(pieces);
+  slot_bytes_ -= slot.request_bytes;
+  for (const OutputPiece& piece : slot.pieces) slot_bytes_ += size_bytes(piece);
   // How long the answer took does not count against the peer.
   if (output_.empty()) last_progress_ = steady_now();
   while (!slots_.empty() && slots_.front().answered) {
-    for (OutputPiece& piece : slots_.front().pieces) output_.push(std::move(piece));
+    for (OutputPiece& piece : slots_.front().pieces) {
+      slot_bytes_ -= size_bytes(piece);
+      output_.push(std::move(piece));
+    }
     slots_.pop_front();
     ++first_sequence_;
   }

@@ -34,8 +34,9 @@ class Connection;
 struct ConnectionLimits {
   std::size_t frame_bytes_max = std::size_t{100} << 20;
   std::size_t requests_in_flight_max = 64;
-  // Answers waiting to be sent; above it the connection is not read.
-  std::uint64_t output_bytes_max = std::uint64_t{64} << 20;
+  // Requests at work and answers not sent yet, taken together; above it the connection is not read.
+  // A request that comes while nothing is held always fits.
+  std::uint64_t held_bytes_max = std::uint64_t{64} << 20;
   Duration idle_max = std::chrono::minutes{10};
   // A frame that has begun, or answers that wait, must move within this time.
   Duration stall_max = std::chrono::minutes{1};
@@ -126,6 +127,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   friend class Request;
 
   struct Slot {
+    std::size_t request_bytes = 0;  // until it is answered, then its answer's
     bool answered = false;
     std::vector<OutputPiece> pieces;
   };
@@ -145,6 +147,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void wait_writable();
   // Keeps the budget and the gauge in step with what the output queue holds.
   void account_output();
+  std::uint64_t held_bytes() const { return slot_bytes_ + output_.bytes(); }
   bool is_drained() const { return peer_done_ && slots_.empty() && output_.empty(); }
   bool is_quiet() const;
   void move();
@@ -159,6 +162,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   OutputQueue output_;
   std::deque<Slot> slots_;            // requests in flight, oldest first
   std::uint64_t first_sequence_ = 0;  // of slots_.front()
+  std::uint64_t slot_bytes_ = 0;      // of requests at work, and answers whose turn has not come
   std::uint64_t accounted_ = 0;
   Instant last_progress_;
   bool open_ = true;

@@ -36,6 +36,7 @@ Checkpointer::Checkpointer(Shard& shard, Checkpoint& checkpoint, Disk& disk)
     : shard_(shard), checkpoint_(checkpoint), disk_(disk) {}
 
 void Checkpointer::start() {
+  shard_.when_checkpoint_is_due([this] { round_if_dirty(); });
   shard_.loop().after(std::chrono::milliseconds{shard_.settings().checkpoint_interval_ms},
                       [this] { tick(); });
   shard_.loop().after(std::chrono::milliseconds{shard_.settings().log_retention_check_interval_ms},
@@ -44,24 +45,28 @@ void Checkpointer::start() {
 
 void Checkpointer::tick() {
   if (stopping_) return;
-  if (!running_) {
-    std::vector<std::shared_ptr<Partition>> dirty = shard_.take_dirty();
-    bound_unsynced(dirty);
-    if (!dirty.empty()) begin_round(std::move(dirty), {});
-  }
+  round_if_dirty();
   shard_.loop().after(std::chrono::milliseconds{shard_.settings().checkpoint_interval_ms},
                       [this] { tick(); });
 }
 
+void Checkpointer::round_if_dirty() {
+  if (stopping_ || running_) return;
+  std::vector<std::shared_ptr<Partition>> dirty = shard_.take_dirty();
+  bound_unsynced();
+  if (!dirty.empty()) begin_round(std::move(dirty), {});
+}
+
 // Topics with flush.on.ack=false are synced here: each time this shard's share of the bound on
 // unsynced bytes is half used, which leaves the other half for what arrives meanwhile.
-void Checkpointer::bound_unsynced(const std::vector<std::shared_ptr<Partition>>& dirty) {
+void Checkpointer::bound_unsynced() {
   const auto share =
       static_cast<std::uint64_t>(shard_.settings().disk_dirty_max_bytes) / shard_.peer_count() / 2;
-  std::uint64_t unsynced = 0;
-  for (const auto& partition : dirty) unsynced += partition->log().unsynced_bytes();
-  if (unsynced < share) return;
-  for (const auto& partition : dirty) partition->start_sync();
+  if (shard_.metrics().unsynced_bytes.value() < static_cast<std::int64_t>(share)) return;
+  // Of all partitions: one that rests has been in an earlier round, and its bytes are still there.
+  for (const auto& [key, partition] : shard_.partitions().all()) {
+    if (partition->log().unsynced_bytes() > 0) partition->start_sync();
+  }
 }
 
 void Checkpointer::retention_tick() {

@@ -36,7 +36,8 @@ class Checkpointer {
   };
 
   void tick();
-  void bound_unsynced(const std::vector<std::shared_ptr<Partition>>& dirty);
+  void round_if_dirty();
+  void bound_unsynced();
   void retention_tick();
   void begin_round(std::vector<std::shared_ptr<Partition>> partitions, std::function<void()> done);
   void digest_sealed(const std::shared_ptr<Partition>& partition);

@@ -8,6 +8,15 @@
 #include "protocol/base/assertion.h"
 
 namespace strandline {
+namespace {
+
+// A wait as long as a config may ask for ("for ever" is 2^63-1 ms) does not fit a clock.
+Duration timer_delay(std::int64_t ms) {
+  constexpr std::int64_t kYearMs = std::int64_t{365} * 86'400'000;
+  return std::chrono::milliseconds{std::min(ms, kYearMs)};
+}
+
+}  // namespace
 
 Partition::Partition(Shard& shard, std::string topic, PartitionKey key, LeaderEpoch leader_epoch,
                      std::shared_ptr<const TopicConfig> config, std::unique_ptr<PartitionLog> log)
@@ -64,10 +73,11 @@ Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHead
   if (config_->flush_on_ack) {
     plan_sync();
   } else {
-    // Nobody waits for the disk: the checkpointer syncs in the background.
+    // Nobody waits for the disk: it is synced as the topic says, or by the checkpointer.
     advance_high_watermark();
+    note_unsynced(header.record_count);
   }
-  shard_.mark_dirty(*this);
+  shard_.mark_dirty(*this, batch.size());
   return PartitionAppend{.base_offset = info.base_offset,
                          .end_offset = info.last_offset + 1,
                          .append_time = append_time,
@@ -106,11 +116,38 @@ void Partition::plan_sync() {
   });
 }
 
+// flush.messages and flush.ms: when at the latest a sync begins that nobody waits for.
+void Partition::note_unsynced(std::int32_t records) {
+  records_unsynced_ += records;
+  if (wants_flush()) return plan_sync();
+  flush_in_time();
+}
+
+bool Partition::wants_flush() const {
+  return flush_is_late_ || config_->flush_ms == 0 || records_unsynced_ >= config_->flush_messages;
+}
+
+void Partition::flush_in_time() {
+  if (flush_timer_ || config_->flush_ms == kConfigUnlimited) return;
+  flush_timer_ = shard_.loop().after(timer_delay(config_->flush_ms), [self = weak_from_this()] {
+    if (const auto partition = self.lock()) partition->flush_is_due();
+  });
+}
+
+void Partition::flush_is_due() {
+  flush_timer_.reset();
+  flush_is_late_ = true;
+  start_sync();
+}
+
 void Partition::start_sync() {
   if (sync_running_ || abandoned_ || log_->is_offline()) return;
   std::optional<SyncJob> job = log_->begin_sync();
   if (!job) return;
   sync_running_ = true;
+  records_unsynced_ = 0;
+  flush_is_late_ = false;
+  if (flush_timer_) shard_.loop().cancel(*std::exchange(flush_timer_, std::nullopt));
   shard_.metrics().sync_group.record(std::exchange(appends_unsynced_, 0));
   shard_.metrics().sync_queue.add(1);
   const Instant started = steady_now();
@@ -145,7 +182,16 @@ void Partition::after_sync(const SyncJob& job, const Result<void>& result, Insta
   }
   shard_.mark_dirty(*this);
   advance_high_watermark();
-  if (config_->flush_on_ack && log_->flushed_end() < log_->log_end_offset()) plan_sync();
+  plan_next_sync();
+  shard_.synced();
+}
+
+// What was appended while the last one ran: at once where somebody waits for it, else as the topic
+// says.
+void Partition::plan_next_sync() {
+  if (log_->flushed_end() == log_->log_end_offset()) return;
+  if (config_->flush_on_ack || wants_flush()) return plan_sync();
+  flush_in_time();
 }
 
 // What is on the disk is not known any more, and asking again would get a lie: nobody who waits is
@@ -194,6 +240,10 @@ void Partition::wake_watches() {
 }
 
 void Partition::abandon(const ErrorCode& error) {
+  // No sync will take them off the count any more.
+  if (!abandoned_) {
+    shard_.metrics().unsynced_bytes.add(-static_cast<std::int64_t>(log_->unsynced_bytes()));
+  }
   abandoned_ = true;
   end_waits(error);
 }
@@ -296,11 +346,9 @@ void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
 void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   config_ = std::move(config);
   log_->set_config(log_config(*config_, shard_.settings()));
-  if (config_->flush_on_ack) {
-    if (log_->flushed_end() < log_->log_end_offset()) plan_sync();
-  } else {
-    advance_high_watermark();
-  }
+  if (!config_->flush_on_ack) advance_high_watermark();
+  if (flush_timer_) shard_.loop().cancel(*std::exchange(flush_timer_, std::nullopt));
+  plan_next_sync();
 }
 
 void Partition::apply_retention(Timestamp now) {
@@ -320,7 +368,7 @@ void Partition::apply_retention(Timestamp now) {
 void Partition::remove_dropped_files() {
   std::vector<std::string> files = log_->take_dropped_files();
   if (files.empty()) return;
-  shard_.loop().after(std::chrono::milliseconds{config_->file_delete_delay_ms},
+  shard_.loop().after(timer_delay(config_->file_delete_delay_ms),
                       [&shard = shard_, files = std::move(files)]() mutable {
                         shard.remove_files(std::move(files));
                       });
@@ -329,8 +377,10 @@ void Partition::remove_dropped_files() {
 LogConfig log_config(const TopicConfig& config, const Settings& settings) {
   return {.segment_bytes = config.segment_bytes,
           .segment_ms = config.segment_ms,
+          .segment_jitter_ms = config.segment_jitter_ms,
           .index_interval_bytes = config.index_interval_bytes,
           .segment_index_bytes = config.segment_index_bytes,
+          .preallocate = config.preallocate,
           .retention_bytes = config.retention_bytes,
           .retention_ms = config.retention_ms,
           .delete_old = config.cleanup_delete,

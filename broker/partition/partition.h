@@ -18,6 +18,7 @@
 
 #include "broker/net/output_queue.h"
 #include "broker/partition/partition_table.h"
+#include "broker/runtime/shard_loop.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/errc.h"
@@ -139,6 +140,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   };
 
   void plan_sync();
+  void note_unsynced(std::int32_t records);
+  void plan_next_sync();
+  void flush_in_time();
+  void flush_is_due();
+  bool wants_flush() const;
   void fail_append(const ErrorCode& error);
   void fail_sync(const ErrorCode& error);
   void end_waits(const ErrorCode& error);
@@ -161,6 +167,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool abandoned_ = false;
   bool sync_running_ = false;
   std::uint64_t appends_unsynced_ = 0;
+  // Of topics with flush.on.ack=false, since the last sync began.
+  std::int64_t records_unsynced_ = 0;
+  bool flush_is_late_ = false;  // flush.ms was over while a sync was running
+  std::optional<TimerId> flush_timer_;
 };
 
 }  // namespace strandline

@@ -36,9 +36,19 @@ std::shared_ptr<const TopicConfig> Shard::topic_config(const TopicImage& topic) 
   return cached.config;
 }
 
-void Shard::mark_dirty(const Partition& partition) { dirty_.insert(partition.key()); }
+void Shard::mark_dirty(const Partition& partition, std::uint64_t bytes) {
+  dirty_.insert(partition.key());
+  bytes_since_checkpoint_ += bytes;
+}
+
+void Shard::synced() {
+  const auto share =
+      static_cast<std::uint64_t>(settings().checkpoint_interval_bytes) / peer_count();
+  if (bytes_since_checkpoint_ >= share && checkpoint_due_) checkpoint_due_();
+}
 
 std::vector<std::shared_ptr<Partition>> Shard::take_dirty() {
+  bytes_since_checkpoint_ = 0;
   std::vector<std::shared_ptr<Partition>> taken;
   taken.reserve(dirty_.size());
   for (const PartitionKey& key : dirty_) {

@@ -62,9 +62,14 @@ class Shard {
   PartitionTable& partitions() { return partitions_; }
   WaitingFetches& waiting_fetches() { return waiting_fetches_; }
 
-  // Notes that the checkpoint is behind this partition.
-  void mark_dirty(const Partition& partition);
+  // Notes that the checkpoint is behind this partition, by so many bytes more.
+  void mark_dirty(const Partition& partition, std::uint64_t bytes = 0);
   std::vector<std::shared_ptr<Partition>> take_dirty();
+
+  // A partition was synced. When checkpoint.interval.bytes were written, or this shard's share of
+  // them, the checkpoint joins: `due` is called.
+  void synced();
+  void when_checkpoint_is_due(std::function<void()> due) { checkpoint_due_ = std::move(due); }
 
   // Runs `task` once the checkpoint holds what this shard's partitions are like now.
   void when_checkpointed(Task task) { after_checkpoint_.push_back(std::move(task)); }
@@ -109,6 +114,8 @@ class Shard {
   std::shared_ptr<const MetadataImage> image_;
   std::unordered_map<Uuid, CachedConfig> configs_;
   std::unordered_set<PartitionKey, PartitionKeyHash> dirty_;
+  std::uint64_t bytes_since_checkpoint_ = 0;
+  std::function<void()> checkpoint_due_;
   std::vector<Task> after_checkpoint_;
 };
 

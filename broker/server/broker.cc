@@ -17,6 +17,7 @@
 #include "broker/server/admin.h"
 #include "broker/server/damage_log.h"
 #include "broker/server/disk_guard.h"
+#include "broker/server/from_settings.h"
 #include "broker/server/shard_server.h"
 #include "broker/version.h"
 #include "protocol/base/assertion.h"
@@ -53,24 +54,6 @@ std::size_t descriptors_max() {
 std::size_t shard_count(const Settings& settings) {
   if (settings.shards > 0) return static_cast<std::size_t>(settings.shards);
   return std::max(1U, std::thread::hardware_concurrency());
-}
-
-ControllerConfig controller_config(const Settings& settings) {
-  return {.auto_create_topics = settings.auto_create_topics_enable,
-          .delete_topics = settings.delete_topic_enable,
-          .num_partitions = settings.num_partitions,
-          .default_replication_factor = settings.default_replication_factor,
-          .partitions_max = settings.partitions_max,
-          .topic_defaults = settings.topic_defaults,
-          .broker_configs = broker_config_defs()};
-}
-
-ConnectionLimits connection_limits(const Settings& settings) {
-  return {.frame_bytes_max = static_cast<std::size_t>(settings.socket_request_max_bytes),
-          .requests_in_flight_max = static_cast<std::size_t>(settings.requests_in_flight_max),
-          .output_bytes_max = static_cast<std::uint64_t>(settings.connection_memory_max_bytes),
-          .idle_max = std::chrono::milliseconds{settings.connections_max_idle_ms},
-          .stall_max = std::chrono::milliseconds{settings.connections_stalled_max_ms}};
 }
 
 // A socket between two loops: what one took away from its own, the other takes up.

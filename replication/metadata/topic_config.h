@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +21,11 @@ namespace strandline {
 // compression.type: what the leader does with a batch's codec.
 enum class TopicCompression : std::uint8_t { producer, uncompressed, gzip, snappy, lz4, zstd };
 
-// The effective values. Member names are the config names; units go last.
+// "For ever" and "without bound" in milliseconds and counts.
+inline constexpr std::int64_t kConfigUnlimited = std::numeric_limits<std::int64_t>::max();
+
+// The effective values, by default those of a single replica without any override. Member names are
+// the config names; units go last.
 struct TopicConfig {
   bool cleanup_delete = true;
   bool cleanup_compact = false;
@@ -30,14 +35,14 @@ struct TopicConfig {
   std::int32_t compression_zstd_level = 3;
   std::int64_t delete_retention_ms = 86'400'000;
   std::int64_t file_delete_delay_ms = 60'000;
-  std::int64_t flush_messages = 0;
-  std::int64_t flush_ms = 0;
+  std::int64_t flush_messages = kConfigUnlimited;
+  std::int64_t flush_ms = kConfigUnlimited;
   bool flush_on_ack = true;
   std::int32_t index_interval_bytes = 4096;
-  std::int64_t max_compaction_lag_ms = 0;
+  std::int64_t max_compaction_lag_ms = kConfigUnlimited;
   std::int32_t max_message_bytes = 1'048'588;
   std::int64_t message_timestamp_after_max_ms = 3'600'000;
-  std::int64_t message_timestamp_before_max_ms = 0;
+  std::int64_t message_timestamp_before_max_ms = kConfigUnlimited;
   TimestampType message_timestamp_type = TimestampType::create_time;
   double min_cleanable_dirty_ratio = 0.5;
   std::int64_t min_compaction_lag_ms = 0;

@@ -19,8 +19,10 @@ namespace strandline {
 struct LogConfig {
   std::int64_t segment_bytes = std::int64_t{1} << 30;
   std::int64_t segment_ms = 604'800'000;
+  std::int64_t segment_jitter_ms = 0;  // a segment rolls by up to this much earlier
   std::int64_t index_interval_bytes = 4096;
   std::int64_t segment_index_bytes = 10'485'760;
+  bool preallocate = false;
   std::int64_t retention_bytes = -1;        // -1: no bound
   std::int64_t retention_ms = 604'800'000;  // -1: for ever
   bool delete_old = true;                   // cleanup.policy has delete

@@ -4,6 +4,8 @@
 
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
+#include "protocol/base/hash.h"
+#include "protocol/base/prng.h"
 #include "storage/log/recovery.h"
 
 namespace strandline {
@@ -114,6 +116,14 @@ Result<AppendInfo> PartitionLog::append(ByteView batch, const BatchHeader& heade
   return AppendInfo{header.base_offset, header.last_offset()};
 }
 
+std::int64_t PartitionLog::age_ms_max(const Segment& segment) const {
+  const std::int64_t span = std::min(config_.segment_jitter_ms, config_.segment_ms);
+  if (span <= 0) return config_.segment_ms;
+  Prng prng{xxh3(as_bytes(directory_)) ^ static_cast<std::uint64_t>(segment.base_offset().value())};
+  return config_.segment_ms -
+         static_cast<std::int64_t>(prng.below(static_cast<std::uint64_t>(span)));
+}
+
 bool PartitionLog::must_roll(std::size_t bytes, const BatchHeader& header, Timestamp now) const {
   const Segment& segment = active();
   if (segment.size() == 0) return false;
@@ -127,12 +137,16 @@ bool PartitionLog::must_roll(std::size_t bytes, const BatchHeader& header, Times
   // Index rows hold the distance from the base offset in 31 bits.
   if (header.last_offset() - segment.base_offset() > INT32_MAX) return true;
   const Timestamp first = segment.times().first_append_time;
-  return first != kNoTimestamp && now - first >= config_.segment_ms;
+  return first != kNoTimestamp && now - first >= age_ms_max(segment);
 }
 
 // When the disk is full nothing is harmed: the append fails, and the next one tries again.
 Result<void> PartitionLog::roll() {
   STRANDLINE_TRYV(active().seal());
+  // What preallocation took beyond the end is given back.
+  if (config_.preallocate) {
+    STRANDLINE_TRYV(active().file()->truncate(active().size()));
+  }
   STRANDLINE_TRY(auto created, create_segment(log_end_));
   sealed_.push_back({.segment = segments_.rbegin()->second, .end_offset = log_end_});
   segments_.emplace(log_end_, std::move(created));
@@ -146,6 +160,10 @@ Result<std::shared_ptr<Segment>> PartitionLog::create_segment(Offset base_offset
   // What a crash left of an earlier attempt was never acknowledged.
   if (size > 0) {
     STRANDLINE_TRYV(file->truncate(0));
+  }
+  // Without the room each write finds its own; a full disk is told by the write that needs it.
+  if (config_.preallocate) {
+    (void)file->allocate(0, static_cast<std::uint64_t>(config_.segment_bytes));
   }
   directory_unsynced_ = true;
   return std::make_shared<Segment>(disk_, directory_, base_offset, std::move(file), 0, reporter_);

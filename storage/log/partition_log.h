@@ -161,6 +161,8 @@ class PartitionLog {
                DamageReporter& reporter);
 
   Result<AppendInfo> append(ByteView batch, const BatchHeader& header, Timestamp append_time);
+  // How old a segment may become: segment.ms less its jitter, the same after each restart.
+  std::int64_t age_ms_max(const Segment& segment) const;
   bool must_roll(std::size_t bytes, const BatchHeader& header, Timestamp now) const;
   Result<void> roll();
   Result<std::shared_ptr<Segment>> create_segment(Offset base_offset);

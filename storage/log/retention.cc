@@ -56,9 +56,9 @@ PartitionLog::Retention PartitionLog::apply_retention(Timestamp now) {
   Retention done;
   if (offline_) return done;
   producers_.expire(now, config_.producer_idle_ms_max);
-  const bool old =
-      active().size() > 0 && high_watermark_ == log_end_ &&
-      (is_expired(active(), now) || now - active().times().first_append_time >= config_.segment_ms);
+  const bool old = active().size() > 0 && high_watermark_ == log_end_ &&
+                   (is_expired(active(), now) ||
+                    now - active().times().first_append_time >= age_ms_max(active()));
   if (old) {
     // On a full disk there is no room for a segment: dropping others makes some.
     if (const Result<void> rolled = roll(); !rolled) done.error = rolled.error();

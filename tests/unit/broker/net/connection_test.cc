@@ -64,9 +64,9 @@ TEST_CASE("Connection: no more than requests_in_flight_max are worked on, and no
   CHECK(t.metrics.reads_paused.value() > 0);
 }
 
-TEST_CASE("Connection: small requests with large answers stop at output_bytes_max",
+TEST_CASE("Connection: small requests with large answers stop at held_bytes_max",
           "[connection]") {
-  ConnectionHarness t{{.output_bytes_max = kMiB}};
+  ConnectionHarness t{{.held_bytes_max = kMiB}};
   const std::string large(std::size_t{100} * 1024, 'x');
   t.on_shard([&] {
     t.answer_at_once = [&large](Request request) { request.answer(pieces_of(framed(large))); };
@@ -79,6 +79,30 @@ TEST_CASE("Connection: small requests with large answers stop at output_bytes_ma
   CHECK(t.budget.used() < 2 * kMiB);
   for (int i = 0; i < 1000; ++i)
     REQUIRE(client.receive(large.size() + 4).size() == large.size() + 4);
+}
+
+TEST_CASE("Connection: requests and answers that are not sent yet count for what it may hold",
+          "[connection]") {
+  ConnectionHarness t{{.held_bytes_max = 1000}};
+  TestSocket client = t.connect();
+  const std::string large = framed(std::string(3000, 'x'));
+  client.send(large + framed("second") + framed("third"));
+  REQUIRE(t.holds(1));  // one always fits, whatever its size
+  REQUIRE(t.reaches([&] { return t.metrics.reads_paused.value() > 0; }));
+  CHECK(t.on_shard([&] { return t.held.size(); }) == 1);
+  t.answer(0, "ok");
+  CHECK(client.receive(6) == framed("ok"));
+  REQUIRE(t.holds(2));
+  // The answer of the later one waits for its turn, and is held as long.
+  t.answer(1, std::string(2000, 'y'));
+  const std::uint64_t pauses = t.on_shard([&] { return t.metrics.reads_paused.value(); });
+  client.send(framed("fourth"));
+  REQUIRE(t.reaches([&] { return t.metrics.reads_paused.value() > pauses; }));
+  CHECK(t.on_shard([&] { return t.held.size(); }) == 1);
+  t.answer(0, "ok");
+  CHECK(client.receive(6) == framed("ok"));
+  CHECK(client.receive(2004) == framed(std::string(2000, 'y')));
+  REQUIRE(t.holds(1));
 }
 
 TEST_CASE("Connection: a client that closes its side still gets its answers", "[connection]") {
@@ -158,7 +182,7 @@ TEST_CASE("Connection: after a first request HTTP is only a wrong length", "[con
 
 TEST_CASE("Connection: large answers reach a slow reader whole while it keeps reading",
           "[connection]") {
-  ConnectionHarness t{{.output_bytes_max = 2 * kMiB}};
+  ConnectionHarness t{{.held_bytes_max = 2 * kMiB}};
   TestSocket client = t.connect(16 * 1024);
   std::string expected;
   for (int i = 0; i < 8; ++i) client.send(framed(std::to_string(i)));

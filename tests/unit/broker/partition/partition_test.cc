@@ -126,6 +126,106 @@ TEST_CASE("Partition: with flush.on.ack=false nobody waits for the disk", "[part
   CHECK(t.disk_failures == 0);
 }
 
+TopicConfig relaxed(std::int64_t flush_messages, std::int64_t flush_ms) {
+  TopicConfig config;
+  config.flush_on_ack = false;
+  config.flush_messages = flush_messages;
+  config.flush_ms = flush_ms;
+  return config;
+}
+
+TEST_CASE("Partition: flush.messages syncs after so many records, and counts anew", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk, relaxed(10, kConfigUnlimited)};
+  const auto flushed = [&] { return t.partition->log().flushed_end(); };
+  t.on_shard([&] { REQUIRE(t.produce({.records = 9}).has_value()); });
+  // What one more record would start is not there after a turn that ended.
+  CHECK(t.on_shard(flushed) == Offset{0});
+  CHECK(disk.count(DiskCall::sync) == 0);
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  REQUIRE(t.reaches([&] { return flushed() == Offset{10}; }));
+  t.on_shard([&] { REQUIRE(t.produce({.records = 9}).has_value()); });
+  CHECK(t.on_shard(flushed) == Offset{10});
+  t.on_shard([&] { REQUIRE(t.produce({.records = 5}).has_value()); });
+  REQUIRE(t.reaches([&] { return flushed() == Offset{24}; }));
+}
+
+TEST_CASE("Partition: flush.messages counts what is appended while a sync runs", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk, relaxed(10, kConfigUnlimited)};
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] { REQUIRE(t.produce({.records = 10}).has_value()); });
+  syncs.wait_for_first();
+  t.on_shard([&] { REQUIRE(t.produce({.records = 10}).has_value()); });
+  syncs.open();
+  REQUIRE(t.reaches([&] { return t.partition->log().flushed_end() == Offset{20}; }));
+}
+
+TEST_CASE("Partition: flush.ms syncs what nobody waits for, also behind a sync that took longer",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk, relaxed(kConfigUnlimited, 20)};
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  syncs.wait_for_first();
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  const Instant until = steady_now() + std::chrono::milliseconds{40};
+  while (steady_now() < until) {
+    REQUIRE(t.on_shard([&] { return t.partition->log().flushed_end(); }) == Offset{0});
+  }
+  syncs.open();
+  REQUIRE(t.reaches([&] { return t.partition->log().flushed_end() == Offset{2}; }));
+}
+
+TEST_CASE("Partition: flush.ms that is set later holds for what was appended before",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk, relaxed(kConfigUnlimited, kConfigUnlimited)};
+  t.on_shard([&] {
+    REQUIRE(t.produce().has_value());
+    t.partition->set_config(std::make_shared<const TopicConfig>(relaxed(kConfigUnlimited, 1)));
+  });
+  REQUIRE(t.reaches([&] { return t.partition->log().flushed_end() == Offset{1}; }));
+}
+
+TEST_CASE("Partition: bytes of a deleted partition that were never synced are not waited for",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk, relaxed(kConfigUnlimited, kConfigUnlimited)};
+  t.on_shard([&] {
+    REQUIRE(t.produce().has_value());
+    CHECK(t.metrics.unsynced_bytes.value() > 0);
+    t.partition->abandon(make_error_code(Errc::unknown_topic_or_partition));
+    CHECK(t.metrics.unsynced_bytes.value() == 0);
+  });
+}
+
+TEST_CASE("Partition: files of dropped segments stay as long as file.delete.delay.ms says",
+          "[partition]") {
+  SimDisk disk{1};
+  TopicConfig config;
+  config.segment_bytes = 200;
+  config.file_delete_delay_ms = kConfigUnlimited;
+  PartitionHarness t{disk, config};
+  for (int i = 0; i < 5; ++i)
+    t.on_shard([&] { REQUIRE(t.produce({.value_bytes = 100}).has_value()); });
+  REQUIRE(t.reaches_acks(5));
+  t.on_shard([&] { t.partition->delete_records(Offset{5}, [](const Result<Offset>&) {}); });
+  const std::string dropped = "t-0/00000000000000000000.log.deleted";
+  const Instant until = steady_now() + std::chrono::milliseconds{30};
+  while (steady_now() < until) {
+    REQUIRE(t.on_shard([&] { return disk.exists(dropped).value(); }));
+  }
+  config.file_delete_delay_ms = 0;
+  t.on_shard([&] {
+    t.partition->set_config(std::make_shared<const TopicConfig>(config));
+    REQUIRE(t.produce({.value_bytes = 100}).has_value());
+  });
+  REQUIRE(t.reaches_acks(6));
+  t.on_shard([&] { t.partition->delete_records(Offset{6}, [](const Result<Offset>&) {}); });
+  REQUIRE(t.reaches([&] { return !disk.exists("t-0/00000000000000000004.log.deleted").value(); }));
+}
+
 TEST_CASE("Partition: an append that failed and was cut off harms nobody else", "[partition]") {
   SimDisk disk{1};
   PartitionHarness t{disk};

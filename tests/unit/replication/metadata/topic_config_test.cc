@@ -119,3 +119,7 @@ TEST_CASE("TopicConfig: tiered storage cannot be switched on", "[config]") {
   CHECK(!check_config_value(*find_topic_config("remote.storage.enable"), "false").error);
   CHECK(check_config_value(*find_topic_config("local.retention.ms"), "1").error);
 }
+
+TEST_CASE("TopicConfig: a plain one has the defaults of the table", "[config]") {
+  CHECK(effective_topic_config({}, 1) == TopicConfig{});
+}
