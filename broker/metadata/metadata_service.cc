@@ -38,6 +38,7 @@ void MetadataService::run_next() {
   if (queue_.empty()) return;
   busy_ = true;
   Running& running = queue_.front();
+  controller_->set_disk_full(shard_.refuses_changes());
   running.records = running.command->decide(*controller_);
   if (running.records.empty()) return finish({});
   persist();

@@ -36,8 +36,10 @@ struct ShardResources {
   ShardMetrics& metrics;
   WorkerPool& disk_pool;
   WorkerPool& sync_pool;
-  // Set while the disk is filled beyond its water mark: nothing is appended for clients.
+  // Set while the disk is filled beyond its water marks: nothing is appended for clients; then also
+  // nothing is changed that needs room.
   const std::atomic<bool>& refuses_writes;
+  const std::atomic<bool>& refuses_changes;
   const Settings& settings;
   Disk& disk;
   // The disk did not keep a promise: the process has to leave.
@@ -59,6 +61,9 @@ class Shard {
   WorkerPool& disk_pool() { return resources_.disk_pool; }
   WorkerPool& sync_pool() { return resources_.sync_pool; }
   bool refuses_writes() const { return resources_.refuses_writes.load(std::memory_order_relaxed); }
+  bool refuses_changes() const {
+    return resources_.refuses_changes.load(std::memory_order_relaxed);
+  }
   PartitionTable& partitions() { return partitions_; }
   WaitingFetches& waiting_fetches() { return waiting_fetches_; }
 

@@ -109,6 +109,7 @@ struct Broker::State {
   std::unique_ptr<HttpSessions> kafka_port_http;
   std::string http_address;  // empty: off
   std::atomic<bool> refuses_writes{false};
+  std::atomic<bool> refuses_changes{false};
   std::atomic<std::int64_t> connections{0};
   std::size_t next_shard = 0;
 
@@ -178,6 +179,7 @@ void Broker::State::make_threads() {
                           .disk_pool = *disk_pool,
                           .sync_pool = *sync_pool,
                           .refuses_writes = refuses_writes,
+                          .refuses_changes = refuses_changes,
                           .settings = settings,
                           .disk = *disk,
                           .on_disk_failure = [this] { on_fatal(kExitDiskFailed); }});
@@ -191,7 +193,7 @@ void Broker::State::make_threads() {
 }
 
 StartResult Broker::State::open_metadata() {
-  disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes);
+  disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes, refuses_changes);
   disk_guard->make_room_to_start();
   const BrokerId self{settings.node_id};
   auto controller = std::make_unique<Controller>(controller_config(settings),

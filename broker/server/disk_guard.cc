@@ -10,8 +10,12 @@ constexpr char kBallastFile[] = "ballast";
 
 }  // namespace
 
-DiskGuard::DiskGuard(Shard& shard, Disk& disk, std::atomic<bool>& refuses_writes)
-    : shard_(shard), disk_(disk), refuses_writes_(refuses_writes) {}
+DiskGuard::DiskGuard(Shard& shard, Disk& disk, std::atomic<bool>& refuses_writes,
+                     std::atomic<bool>& refuses_changes)
+    : shard_(shard),
+      disk_(disk),
+      refuses_writes_(refuses_writes),
+      refuses_changes_(refuses_changes) {}
 
 void DiskGuard::make_room_to_start() {
   const auto exists = disk_.exists(kBallastFile);
@@ -48,23 +52,43 @@ DiskSpace DiskGuard::space() const {
 void DiskGuard::judge(const DiskSpace& space) {
   total_.store(space.total_bytes, std::memory_order_relaxed);
   available_.store(space.available_bytes, std::memory_order_relaxed);
-  const Settings& settings = shard_.settings();
-  const auto refuse = static_cast<std::uint64_t>(settings.disk_watermark_refuse_bytes);
   if (space.available_bytes < stop_mark() && has_ballast_) {
     give_up_ballast();
   } else {
     keep_ballast(space.available_bytes);
   }
-  const bool full = space.available_bytes < refuse;
+  judge_writes(space.available_bytes);
+  judge_changes(space.available_bytes);
+}
+
+void DiskGuard::judge_writes(std::uint64_t available) {
+  const auto mark = static_cast<std::uint64_t>(shard_.settings().disk_watermark_refuse_bytes);
+  const bool full = available < mark;
   if (full == refuses_writes_.exchange(full, std::memory_order_relaxed)) return;
   if (full) {
     log_line(LogLevel::error, "disk",
              "free space is below disk.watermark.refuse.bytes: produce is refused until there is "
              "room; delete topics or records, or lower retention",
-             {{"available", space.available_bytes}, {"mark", refuse}});
+             {{"available", available}, {"mark", mark}});
   } else {
     log_line(LogLevel::info, "disk", "there is room again: produce is served",
-             {{"available", space.available_bytes}});
+             {{"available", available}});
+  }
+}
+
+void DiskGuard::judge_changes(std::uint64_t available) {
+  const std::uint64_t mark = stop_mark();
+  const bool full = available < mark;
+  if (full == refuses_changes_.exchange(full, std::memory_order_relaxed)) return;
+  if (full) {
+    log_line(
+        LogLevel::error, "disk",
+        "free space is below disk.watermark.stop.bytes: topics, partitions and configs are not "
+        "created or changed until there is room; delete topics or records",
+        {{"available", available}, {"mark", mark}});
+  } else {
+    log_line(LogLevel::info, "disk", "there is room again: changes are taken",
+             {{"available", available}});
   }
 }
 

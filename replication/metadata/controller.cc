@@ -66,6 +66,12 @@ std::int32_t Controller::replication_factor() const {
   return std::min<std::int32_t>(3, static_cast<std::int32_t>(image().live_brokers().size()));
 }
 
+Outcome disk_full_outcome() {
+  return {
+      Errc::kafka_storage_error,
+      "the broker's disk is filled to disk.watermark.stop.bytes; delete topics or records first"};
+}
+
 Outcome check_topic_name(std::string_view name) {
   constexpr std::size_t kNameMax = 249;  // "-" and a partition number still fit a file name
   const auto refused = [](std::string message) {

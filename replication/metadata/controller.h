@@ -155,6 +155,10 @@ class Controller {
 
   ProducerIdsDecision allocate_producer_ids(BrokerId broker) const;
 
+  // Whether the disk is filled to its second mark: from then on nothing is granted that needs room.
+  // What frees space goes on, and blocks of producer ids, which are a few bytes each.
+  void set_disk_full(bool disk_full) { disk_full_ = disk_full; }
+
   // See MetadataState::apply.
   Result<void> replay(const MetadataRecord& record) { return state_.apply(record); }
 
@@ -177,7 +181,11 @@ class Controller {
   ControllerConfig config_;
   MetadataState state_;
   Prng prng_;
+  bool disk_full_ = false;
 };
+
+// What every change that needs room is told while the disk is full.
+Outcome disk_full_outcome();
 
 // Which replicas a new partition gets: brokers in turn from `start`, so that leaders spread.
 std::vector<BrokerId> place_replicas(std::span<const BrokerId> live, std::size_t start,

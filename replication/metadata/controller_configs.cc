@@ -213,7 +213,7 @@ Decision<Outcome> Controller::alter(std::span<const ConfigAlteration> resources,
       continue;
     }
     ResourceChange change{image(), config_, wanted};
-    auto outcome = change.decide(replace);
+    auto outcome = disk_full_ ? disk_full_outcome() : change.decide(replace);
     if (outcome.ok() && !validate_only) change.records(decision.records);
     decision.items.push_back(std::move(outcome));
   }

@@ -46,7 +46,7 @@ class TopicCreation {
                       std::vector<MetadataRecord>& records) {
     CreatedTopic answer{.name = topic.name};
     std::vector<std::vector<BrokerId>> placed;
-    answer.outcome = check_name(topic.name);
+    answer.outcome = controller_.disk_full_ ? disk_full_outcome() : check_name(topic.name);
     if (answer.outcome.ok()) answer.outcome = place(topic, placed);
     if (answer.outcome.ok()) answer.outcome = check_configs(topic, answer.configs);
     if (!answer.outcome.ok()) return answer;
@@ -356,7 +356,7 @@ Decision<Outcome> Controller::create_partitions(std::span<const PartitionGrowth>
       continue;
     }
     const Growth growth{image(), wanted};
-    auto outcome = growth.check(left);
+    auto outcome = disk_full_ ? disk_full_outcome() : growth.check(left);
     if (outcome.ok()) {
       left -= growth.added();
       if (!validate_only) growth.records(prng_, decision.records);

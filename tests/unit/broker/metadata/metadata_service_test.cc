@@ -117,6 +117,34 @@ TEST_CASE("MetadataService: an append that fails changes nothing, and the next o
   CHECK(t.on_shard([&] { return t.shard.image()->next_producer_id; }) == ProducerId{2});
 }
 
+TEST_CASE("MetadataService: the controller hears of a full disk before it decides", "[metadata]") {
+  SimDisk disk{1};
+  ServiceHarness t{disk};
+  const auto create = [&](const std::string& name) {
+    Errc outcome = Errc::ok;
+    bool answered = false;
+    t.on_shard([&] {
+      t.service->submit(
+          t.shard,
+          {.decide =
+               [&](Controller& controller) {
+                 auto decision = controller.create_topics(
+                     std::vector<NewTopic>{{.name = name, .assignments = {{0, {BrokerId{1}}}}}},
+                     false);
+                 outcome = decision.items.at(0).outcome.code;
+                 return std::vector<MetadataRecord>{};
+               },
+           .done = [&](const ErrorCode&) { answered = true; }});
+    });
+    REQUIRE(t.reaches([&] { return answered; }));
+    return outcome;
+  };
+  t.refuses_changes = true;
+  CHECK(create("a") == Errc::kafka_storage_error);
+  t.refuses_changes = false;
+  CHECK(create("a") != Errc::kafka_storage_error);
+}
+
 TEST_CASE("MetadataService: a full disk costs a snapshot and nothing else", "[metadata]") {
   SimDisk disk{1};
   ServiceHarness t{disk};

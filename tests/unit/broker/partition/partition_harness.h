@@ -83,6 +83,7 @@ class ShardHarness {
                   .disk_pool = disk_pool,
                   .sync_pool = sync_pool,
                   .refuses_writes = refuses_writes,
+                  .refuses_changes = refuses_changes,
                   .settings = settings,
                   .disk = disk,
                   .on_disk_failure = [this] { ++disk_failures; }}) {
@@ -112,6 +113,7 @@ class ShardHarness {
   Settings settings;
   ShardMetrics metrics;
   std::atomic<bool> refuses_writes{false};
+  std::atomic<bool> refuses_changes{false};
   std::atomic<int> disk_failures{0};
   NoDamage damage;
   LoopThread thread;

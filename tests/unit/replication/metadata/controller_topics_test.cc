@@ -271,3 +271,29 @@ TEST_CASE("Controller: the same seed gives the same ids", "[controller]") {
   CHECK(ControllerHarness{}.create({.name = "a"}).id ==
         ControllerHarness{}.create({.name = "a"}).id);
 }
+
+TEST_CASE("Controller: with a full disk only what frees space is granted", "[metadata]") {
+  ControllerHarness t;
+  t.create({.name = "a", .num_partitions = 1});
+  t.controller.set_disk_full(true);
+  const auto created = t.controller.create_topics(std::vector<NewTopic>{{.name = "b"}}, false);
+  CHECK(created.items.at(0).outcome.code == Errc::kafka_storage_error);
+  CHECK(created.items.at(0).outcome.message.find("disk.watermark.stop.bytes") != std::string::npos);
+  CHECK(created.records.empty());
+  const auto by_name = t.controller.auto_create_topics(std::vector<std::string>{"b", "a"});
+  CHECK(by_name.items.at(0).outcome.code == Errc::kafka_storage_error);
+  CHECK(by_name.items.at(1).outcome.ok());  // it is there
+  CHECK(by_name.records.empty());
+  const std::vector<PartitionGrowth> growth{{.name = "a", .count = 2}};
+  CHECK(t.controller.create_partitions(growth, false).items.at(0).code ==
+        Errc::kafka_storage_error);
+  CHECK(t.alter("a", {{"retention.ms", 0, "5"}}).code == Errc::kafka_storage_error);
+  CHECK(t.alter("a", {{"retention.ms", 0, "5"}}, true).code == Errc::kafka_storage_error);
+
+  CHECK(t.controller.allocate_producer_ids(BrokerId{1}).outcome.ok());
+  const auto gone = t.controller.delete_topics(std::vector<TopicSelector>{{.name = "a"}});
+  CHECK(gone.items.at(0).outcome.ok());
+  CHECK(gone.records.size() == 1);
+  t.controller.set_disk_full(false);
+  CHECK(t.create({.name = "b"}).outcome.ok());
+}
