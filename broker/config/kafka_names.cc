@@ -1,5 +1,9 @@
 #include "broker/config/kafka_names.h"
 
+#include <algorithm>
+#include <array>
+
+#include "broker/config/settings.h"
 #include "replication/metadata/topic_config.h"
 
 namespace strandline {
@@ -37,6 +41,26 @@ constexpr Names kTopicDefaults[] = {
     {"message.max.bytes", "max.message.bytes"},
     {"min.insync.replicas", "min.insync.replicas"},
     {"unclean.leader.election.enable", "unclean.leader.election.enable"},
+    {"compression.gzip.level", "compression.gzip.level"},
+    {"compression.lz4.level", "compression.lz4.level"},
+    {"compression.zstd.level", "compression.zstd.level"},
+};
+
+// Topic configs that Kafka has no broker-wide default of.
+constexpr std::array<std::string_view, 6> kWithoutKafkaDefault = {
+    "flush.on.ack",
+    "follower.replication.throttled.replicas",
+    "leader.replication.throttled.replicas",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+    "remote.storage.enable",
+};
+
+constexpr KafkaAlias kAliases[] = {
+    {"advertised.listeners", "kafka.advertise", "PLAINTEXT://"},
+    {"broker.id", "node.id", ""},
+    {"listeners", "kafka.listen", "PLAINTEXT://"},
+    {"log.dirs", "data", ""},
 };
 
 }  // namespace
@@ -55,5 +79,28 @@ std::string name_of_kafka_setting(std::string_view kafka_key) {
   if (find_topic_config(topic_name) == nullptr) return "";
   return std::string{kTopicDefaultsPrefix} + std::string{topic_name};
 }
+
+std::string shown_config_name(std::string_view key) {
+  if (!key.starts_with(kTopicDefaultsPrefix)) return std::string{key};
+  const std::string_view topic_name = key.substr(kTopicDefaultsPrefix.size());
+  for (const auto& names : kTopicDefaults) {
+    if (names.ours == topic_name) return std::string{names.kafka};
+  }
+  const bool has_none =
+      std::ranges::find(kWithoutKafkaDefault, topic_name) != kWithoutKafkaDefault.end();
+  return has_none ? std::string{key} : "log." + std::string{topic_name};
+}
+
+std::string broker_config_key(std::string_view name) {
+  if (find_setting(name) != nullptr) return std::string{name};
+  auto key = name_of_kafka_setting(name);
+  for (const auto& alias : kAliases) {
+    if (alias.kafka == name) return key;
+  }
+  // "retention.ms" is a topic's name for it and no broker's.
+  return !key.empty() && shown_config_name(key) == name ? key : std::string{name};
+}
+
+std::span<const KafkaAlias> kafka_aliases() { return kAliases; }
 
 }  // namespace strandline

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/config/kafka_names.h"
 #include "broker/config/settings.h"
 #include "replication/metadata/image.h"
 
@@ -21,6 +22,7 @@ struct ShownConfig {
     ConfigSource source;
   };
   const ConfigDef* def;
+  std::string name;           // as it is shown; a broker's, where Kafka has one, under Kafka's
   std::vector<Layer> layers;  // never empty
 
   const std::string& value() const { return layers.front().value; }
@@ -36,7 +38,7 @@ class ConfigView {
   std::vector<ShownConfig> topic_configs(const MetadataImage& image, const ConfigMap& overrides,
                                          std::int32_t replication_factor) const;
 
-  // All configs of this broker, sorted by name.
+  // All configs of this broker, sorted by the names they are shown under.
   std::vector<ShownConfig> broker_configs(const MetadataImage& image) const;
 
   // What was set at run time for all brokers, and nothing else.
@@ -45,9 +47,12 @@ class ConfigView {
   BrokerId self() const { return self_; }
 
  private:
+  void add_alias(const Settings& settings, const KafkaAlias& alias);
+
   BrokerId self_;
   std::vector<ConfigDef> broker_defs_;
-  ConfigMap values_;          // of all settings
+  std::vector<ConfigDef> alias_defs_;
+  ConfigMap values_;          // of all settings and aliases
   ConfigMap topic_defaults_;  // those given, with prefix
   std::set<std::string, std::less<>> given_;
 };

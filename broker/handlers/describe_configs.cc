@@ -16,7 +16,7 @@ static_assert(static_cast<int>(ConfigSource::built_in) ==
 static_assert(static_cast<int>(ConfigType::list) == static_cast<int>(wire::ConfigType::list));
 
 Response::Config config_answer(const ShownConfig& shown, const Request& request) {
-  Response::Config answer{.name = shown.def->name,
+  Response::Config answer{.name = shown.name,
                           .value = shown.value(),
                           .read_only = !shown.def->dynamic,
                           .source = static_cast<wire::ConfigSource>(shown.source()),
@@ -78,8 +78,13 @@ Response answer_describe_configs(const MetadataImage& image, const ConfigView& c
         Response::Result{.type = resource.type, .name = std::string{resource.name}});
     for (const auto& shown : resource_configs(image, configs, result)) {
       const auto& keys = resource.keys;
-      if (keys && std::ranges::find(*keys, shown.def->name) == keys->end()) continue;
-      result.configs.push_back(config_answer(shown, request));
+      if (!keys || std::ranges::find(*keys, shown.name) != keys->end()) {
+        result.configs.push_back(config_answer(shown, request));
+      } else if (std::ranges::find(*keys, shown.def->name) != keys->end()) {
+        // Asked for by our own key, it is answered by it.
+        result.configs.push_back(config_answer(shown, request));
+        result.configs.back().name = shown.def->name;
+      }
     }
   }
   return response;

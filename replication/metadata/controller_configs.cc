@@ -156,9 +156,17 @@ class ResourceChange {
   // What a list is before items are added or taken: its override, or the default it stands for.
   std::string present_value(const ConfigDef& def) const {
     if (const auto it = after_.find(def.name); it != after_.end()) return it->second;
-    if (!topic_) return def.default_value;
+    if (!topic_) return broker_value(def);
     const auto layers = topic_config_layers(image_, nullptr, config_.self, config_.topic_defaults);
     return topic_config_value(def, layers, topic_->replication_factor()).value;
+  }
+
+  // Below a broker's own override: that of all brokers, the settings file's, the default.
+  std::string broker_value(const ConfigDef& def) const {
+    for (const ConfigMap* layer : {&image_.broker_overrides(""), &config_.topic_defaults}) {
+      if (const auto it = layer->find(def.name); it != layer->end()) return it->second;
+    }
+    return def.default_value;
   }
 
   const MetadataImage& image_;

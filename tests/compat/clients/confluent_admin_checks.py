@@ -163,8 +163,16 @@ def _describe_broker():
         "num.partitions",
         "default.replication.factor",
         "socket.request.max.bytes",
+        "log.retention.ms",
+        "log.segment.bytes",
+        "log.cleanup.policy",
+        "message.max.bytes",
+        "log.dirs",
+        "listeners",
     ):
         holds(key in found, f"{key} is missing among {sorted(found)}")
+    holds(found["log.dirs"].is_read_only, "log.dirs can be changed")
+    holds(not found["log.retention.ms"].is_read_only, "log.retention.ms cannot be changed")
     code = error_of(admin.describe_configs([ConfigResource("topic", topic("nobody"))]))
     same(code, ck.KafkaError.UNKNOWN_TOPIC_OR_PART, "unknown topic")
 

@@ -224,9 +224,13 @@ final class AdminChecks {
         "unknown topic");
     var broker = ADMIN.describeCluster().nodes().get().iterator().next();
     ConfigResource brokers = new ConfigResource(ConfigResource.Type.BROKER, broker.idString());
-    Suite.holds(
-        ADMIN.describeConfigs(List.of(brokers)).all().get().get(brokers).entries().size() >= 10,
-        "broker settings");
+    Config settings = ADMIN.describeConfigs(List.of(brokers)).all().get().get(brokers);
+    Suite.holds(settings.entries().size() >= 10, "broker settings");
+    Suite.same(settings.get("log.segment.bytes").value(), "1073741824", "log.segment.bytes");
+    Suite.holds(settings.get("log.retention.ms") != null, "log.retention.ms is missing");
+    Suite.same(settings.get("message.max.bytes").type(), ConfigEntry.ConfigType.INT, "its type");
+    Suite.holds(settings.get("log.dirs").isReadOnly(), "log.dirs can be changed");
+    Suite.same(found.get("segment.bytes").synonyms().get(0).name(), "log.segment.bytes", "its name there");
   }
 
   private static org.apache.kafka.common.KafkaFuture<Void> alter(String topic, boolean validateOnly,

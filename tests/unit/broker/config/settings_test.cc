@@ -120,6 +120,24 @@ TEST_CASE("Settings: every pointer from a Kafka name leads to a setting that exi
   }
 }
 
+TEST_CASE("Settings: the name a broker config is shown under leads back to it, and is its own",
+          "[config]") {
+  std::set<std::string> shown;
+  for (const auto& def : broker_config_defs()) {
+    const auto name = shown_config_name(def.name);
+    INFO(def.name << " as " << name);
+    CHECK(shown.insert(name).second);
+    CHECK(broker_config_key(name) == def.name);
+    CHECK(broker_config_key(def.name) == def.name);
+  }
+  for (const auto& alias : kafka_aliases()) {
+    CHECK(shown.insert(std::string{alias.kafka}).second);
+    CHECK(broker_config_key(alias.kafka) == alias.ours);
+  }
+  CHECK(broker_config_key("retention.ms") == "retention.ms");
+  CHECK(broker_config_key("no.such") == "no.such");
+}
+
 TEST_CASE("Settings: values that contradict each other are found", "[config]") {
   const auto problems = [](auto change) {
     Settings settings;

@@ -62,11 +62,11 @@ TEST_CASE("DescribeConfigs: synonyms tell what would hold otherwise, strongest f
   t.replay({ConfigRecord{ConfigResource::broker, "", "topic.defaults.retention.ms", "6"}});
   const auto shown = config(describe(t, topic, "a", true), "retention.ms");
   using Source = wire::ConfigSource;
-  CHECK(shown.synonyms == std::vector<Described::Synonym>{
-                              {"retention.ms", "5", Source::topic},
-                              {"topic.defaults.retention.ms", "6", Source::dynamic_default_broker},
-                              {"topic.defaults.retention.ms", "7", Source::static_broker},
-                              {"retention.ms", "604800000", Source::default_value}});
+  CHECK(shown.synonyms ==
+        std::vector<Described::Synonym>{{"retention.ms", "5", Source::topic},
+                                        {"log.retention.ms", "6", Source::dynamic_default_broker},
+                                        {"log.retention.ms", "7", Source::static_broker},
+                                        {"log.retention.ms", "604800000", Source::default_value}});
   CHECK(shown.documentation);
 }
 
@@ -77,7 +77,6 @@ TEST_CASE("DescribeConfigs: the broker shows its settings under its own id", "[h
   CHECK(config(result, "num.partitions").source == wire::ConfigSource::static_broker);
   CHECK(config(result, "memory.budget").source == wire::ConfigSource::default_value);
   CHECK(config(result, "memory.budget").read_only);
-  CHECK(config(result, "topic.defaults.retention.ms").value == "604800000");
 
   t.replay({ConfigRecord{ConfigResource::broker, "1", "num.partitions", "6"},
             ConfigRecord{ConfigResource::broker, "", "num.partitions", "5"}});
@@ -86,6 +85,62 @@ TEST_CASE("DescribeConfigs: the broker shows its settings under its own id", "[h
   REQUIRE(defaults.configs.size() == 1);
   CHECK(defaults.configs[0].value == "5");
   CHECK(defaults.configs[0].source == wire::ConfigSource::dynamic_default_broker);
+}
+
+TEST_CASE("DescribeConfigs: the broker's configs carry the names that Kafka's tools look for",
+          "[handlers]") {
+  AdminHarness t{settings_with({{"topic.defaults.retention.ms", "7"}, {"data", "/var/lib/s"}})};
+  t.replay({ConfigRecord{ConfigResource::broker, "", "topic.defaults.max.message.bytes", "9000"},
+            ConfigRecord{ConfigResource::broker, "1", "topic.defaults.max.message.bytes", "8000"}});
+  const auto result = describe(t, broker, "1", true);
+  const auto& retention = config(result, "log.retention.ms");
+  CHECK(retention.value == "7");
+  CHECK(retention.source == wire::ConfigSource::static_broker);
+  CHECK(retention.type == wire::ConfigType::int64);
+  CHECK_FALSE(retention.read_only);
+  CHECK(retention.documentation->find("topic.defaults.retention.ms") != std::string::npos);
+  const auto& largest = config(result, "message.max.bytes");
+  CHECK(largest.value == "8000");
+  using Source = wire::ConfigSource;
+  CHECK(largest.synonyms == std::vector<Described::Synonym>{
+                                {"message.max.bytes", "8000", Source::dynamic_broker},
+                                {"message.max.bytes", "9000", Source::dynamic_default_broker},
+                                {"message.max.bytes", "1048588", Source::default_value}});
+  for (const auto* name :
+       {"log.segment.bytes", "log.cleanup.policy", "log.roll.ms", "log.roll.jitter.ms",
+        "log.retention.bytes", "log.flush.interval.messages", "log.flush.interval.ms",
+        "log.index.interval.bytes", "log.preallocate", "log.message.timestamp.type",
+        "compression.type", "min.insync.replicas", "unclean.leader.election.enable",
+        "log.segment.delete.delay.ms", "log.cleaner.min.cleanable.ratio", "num.partitions",
+        "auto.create.topics.enable", "topic.defaults.flush.on.ack"}) {
+    CHECK_FALSE(config(result, name).read_only);
+    CHECK(config(result, name).value);
+  }
+  CHECK(config(result, "log.dirs").value == "/var/lib/s");
+  CHECK(config(result, "log.dirs").source == wire::ConfigSource::static_broker);
+  CHECK(config(result, "log.dirs").read_only);
+  CHECK(config(result, "broker.id").value == "1");
+  CHECK(config(result, "listeners").value == "PLAINTEXT://127.0.0.1:9092");
+  CHECK(config(result, "advertised.listeners").value == "PLAINTEXT://127.0.0.1:9092");
+  // Each once, and in order.
+  for (std::size_t i = 1; i < result.configs.size(); ++i) {
+    CHECK(result.configs[i - 1].name < result.configs[i].name);
+  }
+  CHECK(config(describe(t, broker, ""), "message.max.bytes").value == "9000");
+}
+
+TEST_CASE("DescribeConfigs: a broker config can be asked for by Kafka's name and by ours",
+          "[handlers]") {
+  AdminHarness t;
+  using Keys = std::vector<std::string_view>;
+  const wire::DescribeConfigsRequest request{
+      .resources = {{.type = broker,
+                     .name = "1",
+                     .keys = Keys{"log.segment.bytes", "topic.defaults.retention.ms"}}}};
+  const auto found = answer_describe_configs(t.image(), t.configs, request).results.at(0).configs;
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "topic.defaults.retention.ms");
+  CHECK(found[1].name == "log.segment.bytes");
 }
 
 TEST_CASE("DescribeConfigs: what is not there is refused with Kafka's codes", "[handlers]") {
@@ -158,6 +213,41 @@ TEST_CASE("IncrementalAlterConfigs: operations of the wire reach the controller"
   CHECK(
       decide_incremental_alter_configs(t.controller, request).response.resources.at(0).error_code ==
       Errc::invalid_request);
+}
+
+TEST_CASE("IncrementalAlterConfigs: a broker's configs are changed under Kafka's names",
+          "[handlers]") {
+  AdminHarness t{settings_with({{"topic.defaults.cleanup.policy", "compact"}})};
+  t.create("a");
+  using enum wire::ConfigOperation;
+  const auto decide = [&](std::string_view name, wire::ConfigOperation op,
+                          std::optional<std::string_view> value) {
+    const wire::IncrementalAlterConfigsRequest request{
+        .resources = {{.type = broker, .name = "1", .configs = {{name, op, value}}}}};
+    auto decided = decide_incremental_alter_configs(t.controller, request);
+    t.replay(decided.records);
+    return decided.response.resources.at(0);
+  };
+  CHECK(decide("log.retention.ms", set, "5").error_code == Errc::ok);
+  CHECK(config(describe(t, topic, "a"), "retention.ms").value == "5");
+  CHECK(config(describe(t, broker, "1"), "log.retention.ms").value == "5");
+  CHECK(decide("topic.defaults.retention.ms", set, "6").error_code == Errc::ok);  // the same one
+  CHECK(config(describe(t, broker, "1"), "log.retention.ms").value == "6");
+  CHECK(decide("log.cleanup.policy", append, "delete").error_code == Errc::ok);
+  CHECK(config(describe(t, topic, "a"), "cleanup.policy").value == "compact,delete");
+  CHECK(decide("log.retention.ms", wire::ConfigOperation::remove, {}).error_code == Errc::ok);
+  CHECK(config(describe(t, topic, "a"), "retention.ms").value == "604800000");
+
+  const auto bad = decide("log.segment.bytes", set, "1");
+  CHECK(bad.error_code == Errc::invalid_config);
+  CHECK(bad.error_message->find("log.segment.bytes") != std::string::npos);
+  CHECK(bad.error_message->find("topic.defaults") == std::string::npos);
+  const auto fixed = decide("log.dirs", set, "/x");
+  CHECK(fixed.error_code == Errc::invalid_config);
+  CHECK(*fixed.error_message ==
+        "log.dirs cannot be changed while the broker runs: set it in the settings file");
+  CHECK(decide("retention.ms", set, "5").error_code == Errc::invalid_config);
+  CHECK(decide("log.retention.hours", set, "5").error_code == Errc::invalid_config);
 }
 
 TEST_CASE("ListConfigResources: topics and brokers are listed, strangers refused", "[handlers]") {
