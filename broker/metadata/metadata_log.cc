@@ -50,7 +50,7 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(Disk& disk, Checkpoint& c
   STRANDLINE_TRYV(disk.create_directories(kDirectory));
   STRANDLINE_TRYV(disk.sync_directory(""));
   STRANDLINE_TRY(const MetadataSnapshotSearch search,
-                 newest_metadata_snapshot(disk, kDirectory, cluster_id, reporter));
+                 newest_metadata_snapshot(disk, kDirectory, cluster_id));
   std::unique_ptr<MetadataLog> opened{new MetadataLog{disk, checkpoint, options}};
   STRANDLINE_TRYV(opened->open_log(search, now, reporter));
   Offset from{0};
@@ -63,7 +63,10 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(Disk& disk, Checkpoint& c
   }
   STRANDLINE_TRYV(opened->replay(from, on_record));
   // The place of a damaged one is taken at once: until then the next damage might cost records.
-  if (!search.unusable.empty()) opened->snapshot_due_bytes_ = 0;
+  for (const auto& [path, why] : search.unusable) {
+    opened->snapshot_due_bytes_ = 0;
+    reporter.rebuilt(path, why);
+  }
   return opened;
 }
 
@@ -84,12 +87,19 @@ Result<void> MetadataLog::open_log(const MetadataSnapshotSearch& search, Timesta
                                point, now, reporter));
   const Offset wanted = search.found ? search.found->end_offset : Offset{0};
   if (log_->log_start_offset() <= wanted) return success();
-  const std::string cut_at = std::to_string(log_->log_start_offset().value());
-  reporter.damaged(
-      {.file = search.unusable.empty() ? kDirectory : search.unusable.front(),
-       .offset = wanted,
-       .expected = "a whole snapshot up to offset " + cut_at + " or beyond, where the log begins",
-       .found = search.found ? "one up to offset " + std::to_string(wanted.value()) : "none"});
+  Damage damage{
+      .file = kDirectory,
+      .offset = wanted,
+      .expected = "a whole snapshot up to offset " +
+                  std::to_string(log_->log_start_offset().value()) +
+                  " or beyond, where the log begins",
+      .found = search.found ? "one up to offset " + std::to_string(wanted.value()) : "none"};
+  if (search.unusable.empty()) reporter.damaged(damage);
+  for (const auto& [path, why] : search.unusable) {
+    damage.file = path;
+    damage.found = why;
+    reporter.damaged(damage);
+  }
   return Errc::corrupt_file;
 }
 

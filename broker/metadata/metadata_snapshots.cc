@@ -48,8 +48,7 @@ std::string metadata_snapshot_name(Offset end_offset) {
 }
 
 Result<MetadataSnapshotSearch> newest_metadata_snapshot(Disk& disk, const std::string& directory,
-                                                        const Uuid& cluster_id,
-                                                        DamageReporter& reporter) {
+                                                        const Uuid& cluster_id) {
   MetadataSnapshotSearch search;
   STRANDLINE_TRY(std::vector<std::string> names, disk.list(directory));
   std::ranges::reverse(names);  // sorted, and so are offsets of 20 digits
@@ -64,8 +63,7 @@ Result<MetadataSnapshotSearch> newest_metadata_snapshot(Disk& disk, const std::s
     }
     const ErrorCode error = found.error();
     if (error == Errc::unsupported_format || error == Errc::foreign_directory) return error;
-    search.unusable.push_back(path);
-    reporter.rebuilt(path, error.message());
+    search.unusable.push_back({path, error.message()});
   }
   return search;
 }

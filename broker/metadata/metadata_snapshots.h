@@ -18,7 +18,6 @@
 #include "protocol/base/uuid.h"
 #include "replication/metadata/image.h"
 #include "storage/io/disk.h"
-#include "storage/log/log_types.h"
 
 namespace strandline {
 
@@ -30,8 +29,12 @@ struct MetadataSnapshotSearch {
     std::uint64_t bytes = 0;
     std::vector<MetadataRecord> records;  // known to apply to an empty state
   };
+  struct Unusable {
+    std::string path;
+    std::string why;
+  };
   std::optional<Found> found;
-  std::vector<std::string> unusable;  // paths of newer ones, told to the reporter
+  std::vector<Unusable> unusable;  // newer ones, newest first
 };
 
 // The newest snapshot that is whole.
@@ -40,8 +43,7 @@ struct MetadataSnapshotSearch {
 //          foreign_directory    one is of another cluster
 //          any I/O code of the directory
 Result<MetadataSnapshotSearch> newest_metadata_snapshot(Disk& disk, const std::string& directory,
-                                                        const Uuid& cluster_id,
-                                                        DamageReporter& reporter);
+                                                        const Uuid& cluster_id);
 
 // Writes one, durably; returns its size.
 //
