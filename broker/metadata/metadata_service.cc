@@ -121,8 +121,9 @@ void MetadataService::snapshot_taken(const MetadataSnapshotJob& job, const Resul
 
 void MetadataService::finish(const ErrorCode& error) {
   if (error) {
-    log_line(LogLevel::error, "metadata", "a change of the metadata was not made durable",
-             {{"error", error.message()}});
+    // On a full disk any client can cause as many as it likes.
+    log_limited(LogLevel::error, "metadata", "not-durable",
+                "a change of the metadata was not made durable", {{"error", error.message()}});
   }
   Running done = std::move(queue_.front());
   queue_.pop_front();
