@@ -55,13 +55,7 @@ class BrokerAdmin::View final : public AdminBackend {
   std::vector<HealthCheck> health() const override {
     std::vector<HealthCheck> checks;
     checks.push_back({.name = "shards", .detail = std::to_string(admin_.shards_.size())});
-    const bool full = admin_.sources_.first.refuses_writes();
-    checks.push_back(
-        {.name = "disk space",
-         .ok = !full,
-         .detail =
-             full ? "below disk.watermark.refuse.bytes: produce is refused"
-                  : std::to_string(admin_.sources_.guard.space().available_bytes) + " bytes free"});
+    checks.push_back(disk_space());
     const auto offline = std::count_if(partitions_.begin(), partitions_.end(),
                                        [](const PartitionSample& p) { return p.offline; });
     checks.push_back(
@@ -130,6 +124,19 @@ class BrokerAdmin::View final : public AdminBackend {
   }
 
  private:
+  HealthCheck disk_space() const {
+    HealthCheck check{.name = "disk space", .ok = !admin_.sources_.first.refuses_writes()};
+    if (admin_.sources_.first.refuses_changes()) {
+      check.ok = false;
+      check.detail = "below disk.watermark.stop.bytes: produce and changes are refused";
+    } else if (!check.ok) {
+      check.detail = "below disk.watermark.refuse.bytes: produce is refused";
+    } else {
+      check.detail = std::to_string(admin_.sources_.guard.space().available_bytes) + " bytes free";
+    }
+    return check;
+  }
+
   double uptime() const {
     return std::chrono::duration<double>(steady_now() - admin_.started_).count();
   }
