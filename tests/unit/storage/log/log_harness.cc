@@ -35,6 +35,15 @@ BatchSpec from_producer(std::int64_t producer, std::int32_t sequence) {
   return {.producer = producer, .sequence = sequence};
 }
 
+std::uint64_t plain_batch_bytes() {
+  static const std::uint64_t bytes = make_batch({}).size();
+  return bytes;
+}
+
+LogConfig two_a_segment() {
+  return {.segment_bytes = static_cast<std::int64_t>(2 * plain_batch_bytes()), .retention_ms = -1};
+}
+
 LogHarness::LogHarness(const LogConfig& first_config) : config(first_config) {
   REQUIRE(disk.create_directories(kDirectory).has_value());
   REQUIRE(disk.sync_directory("").has_value());

@@ -37,6 +37,11 @@ BatchSpec records(std::size_t count, std::size_t value_bytes = 100);
 // One record of a producer.
 BatchSpec from_producer(std::int64_t producer, std::int32_t sequence);
 
+// Of make_batch({}).
+std::uint64_t plain_batch_bytes();
+// Two such batches fill a segment; nothing goes by age.
+LogConfig two_a_segment();
+
 class Reports : public DamageReporter {
  public:
   struct Cut {

@@ -8,12 +8,6 @@ using Bases = std::vector<std::int64_t>;
 
 constexpr std::int64_t kHour = 3'600'000;
 
-// Batches of one record; two of them fill a segment.
-LogConfig two_a_segment() {
-  return {.segment_bytes = static_cast<std::int64_t>(2 * make_batch({}).size()),
-          .retention_ms = -1};
-}
-
 BatchSpec at(Timestamp record_time) { return {.times = {record_time.value()}}; }
 
 TEST_CASE("retention: whole segments go when what stays is at least retention.bytes",

@@ -16,10 +16,6 @@ void truncate(LogHarness& t, std::int64_t end) {
   t.log->assert_invariants();
 }
 
-LogConfig two_a_segment() {
-  return {.segment_bytes = static_cast<std::int64_t>(2 * make_batch({}).size())};
-}
-
 TEST_CASE("truncate_to: records from the end on are gone, and others take their offsets",
           "[truncate]") {
   LogHarness t;
