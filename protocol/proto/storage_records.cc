@@ -98,6 +98,7 @@ std::optional<CheckpointEntry> take_checkpoint_entry(const pb::CheckpointEntry& 
   }
   CheckpointEntry to{.key = {*topic_id, PartitionIndex{from.partition()}},
                      .removed = from.removed()};
+  if (to.removed) return to;  // no writer gives it a state
   to.state.flushed_end = Offset{from.flushed_end()};
   to.state.log_start = Offset{from.log_start()};
   to.state.high_watermark = Offset{from.high_watermark()};
