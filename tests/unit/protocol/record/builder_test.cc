@@ -154,9 +154,10 @@ TEST_CASE("BatchBuilder: random records come back, whatever the codec", "[record
     REQUIRE(header.max_timestamp == greatest);
     std::size_t at = 0;
     REQUIRE(for_each_record(batch, decompressor, kPlenty, [&](const RecordView& record) {
-              REQUIRE(record.offset == Offset{500} + static_cast<std::int64_t>(at));
-              REQUIRE(owned(record) == sent[at]);
-              ++at;
+              const Offset offset = Offset{500} + static_cast<std::int64_t>(at);
+              const auto& wanted = sent[at++];
+              REQUIRE(record.offset == offset);
+              REQUIRE(owned(record) == wanted);
             }).has_value());
     REQUIRE(at == sent.size());
   }
