@@ -2,10 +2,10 @@
 // slots that were not used lately (second chance, a cheap stand-in for least recently used) when a
 // new one needs room, and the file opens its slot again on the next use.
 //
-// A slot with unsynced writes is never closed (unless allow_close_unsynced() said that nobody asks):
-// the kernel reports a failed write-back to descriptors that were open at the time. When nothing can
-// be closed the limit is exceeded and counted, which beats refusing an append; the process limit
-// leaves room for that.
+// A slot with unsynced writes is never closed (unless allow_close_unsynced() said that nobody
+// asks): the kernel reports a failed write-back to descriptors that were open at the time. When
+// nothing can be closed the limit is exceeded and counted, which beats refusing an append; the
+// process limit leaves room for that.
 //
 // Thread   any; the way to an open descriptor takes the slot's own mutex and nothing else
 #pragma once

@@ -64,8 +64,7 @@ TEST_CASE("Connection: no more than requests_in_flight_max are worked on, and no
   CHECK(t.metrics.reads_paused.value() > 0);
 }
 
-TEST_CASE("Connection: small requests with large answers stop at held_bytes_max",
-          "[connection]") {
+TEST_CASE("Connection: small requests with large answers stop at held_bytes_max", "[connection]") {
   ConnectionHarness t{{.held_bytes_max = kMiB}};
   const std::string large(std::size_t{100} * 1024, 'x');
   t.on_shard([&] {

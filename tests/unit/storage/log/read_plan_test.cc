@@ -136,6 +136,22 @@ TEST_CASE("reading: a damaged batch is reported with its place and never given",
   CHECK(t.read(8).front() == 8);  // and what lies behind it is whole
 }
 
+TEST_CASE("reading: a raised leader epoch in the last batch is damage", "[read]") {
+  constexpr std::uint64_t kLeaderEpochEnd = 15;  // its last byte; no checksum covers it
+  ReadHarness t;
+  t.checkpoint();
+  t.end_process();
+  const std::uint64_t position = 9 * t.batch_bytes;
+  t.damage_file(file_of(0, ".log"), position + kLeaderEpochEnd);
+  t.open();
+  CHECK(t.try_read(18).error() == Errc::corrupt_batch);
+  REQUIRE_FALSE(t.reports.damages.empty());
+  CHECK(t.reports.damages[0].position == position);
+  CHECK(t.reports.damages[0].expected == "leader epoch 0");
+  const auto found = find_by_time(t.log->plan_time_search(kNoTimestamp, Offset{20}));
+  CHECK(found.error() == Errc::corrupt_batch);
+}
+
 TEST_CASE("reading: damage that comes while the log is open is found when pages are read again",
           "[read]") {
   ReadHarness t;

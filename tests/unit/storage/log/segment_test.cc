@@ -91,6 +91,19 @@ TEST_CASE("Segment: an index that names no batch is made anew, and it is said", 
   CHECK(t.reports.rebuilds[0].starts_with(file_of(100, ".index")));
 }
 
+TEST_CASE("Segment: one too short for index rows misses no index at a start", "[segment]") {
+  LogHarness t;
+  t.append_many(3);
+  t.sync();
+  t.checkpoint();
+  t.restart();
+  REQUIRE_FALSE(t.has(file_of(0, ".index")));
+  CHECK(t.read_all().size() == 3);
+  CHECK(std::ranges::none_of(t.reports.rebuilds, [](const std::string& said) {
+    return said.starts_with(file_of(0, ".index"));
+  }));
+}
+
 TEST_CASE("Segment: a missing index is made anew by the first look-up", "[segment]") {
   SegmentHarness t;
   for (int i = 0; i < 20; ++i) t.add(1000 + i, 1000);
