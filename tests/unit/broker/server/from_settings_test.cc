@@ -11,9 +11,9 @@ TEST_CASE("Settings: a config set at run time for this broker alone holds on it"
   settings.node_id = 7;
   Prng ids{1};
   Controller controller{controller_config(settings), make_uuid(ids), 1};
-  const auto set = [&](std::string broker, std::string name, std::string value) {
-    REQUIRE(controller.replay(ConfigRecord{ConfigResource::broker, std::move(broker),
-                                           std::move(name), std::move(value)}));
+  const auto set = [&](const std::string& broker, const std::string& name,
+                       const std::string& value) {
+    REQUIRE(controller.replay(ConfigRecord{ConfigResource::broker, broker, name, value}));
   };
   set("", "num.partitions", "3");
   CHECK(controller.num_partitions() == 3);
