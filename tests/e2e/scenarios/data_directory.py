@@ -23,8 +23,11 @@ def _start(options, data, *settings):
                "http.listen=none"]
     for setting in settings:
         command += ["--set", setting]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False,
-                          stdin=subprocess.DEVNULL)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False,
+                              stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as runs:
+        return subprocess.CompletedProcess(command, None, str(runs.stdout), "it runs\n")
 
 
 def _content(root):
@@ -75,13 +78,14 @@ def _metas(tally, options, data):
         meta = file.read()
     payload = meta[HEADER_BYTES:-HASH_BYTES]
     tally.check("data directory: meta has the documented form", meta[:4] == b"SLDD" and
-                _sealed(meta[:-HASH_BYTES]) == meta and payload[:2] == b"\x08\x01", meta.hex())
-    newer_directory = _with_payload(meta, lambda p: b"\x08\x02" + p[2:])
+                _sealed(meta[:-HASH_BYTES]) == meta and payload[0] == 8, meta.hex())
+    newer = payload[1] + 1
+    newer_directory = _with_payload(meta, lambda p: bytes([8, newer]) + p[2:])
     newer_file = _sealed(meta[:4] + struct.pack(">H", 2) + meta[6:-HASH_BYTES])
     cluster_at = payload.index(b"\x12\x10") + 2 + HEADER_BYTES
     flipped = meta[:cluster_at] + bytes([meta[cluster_at] ^ 1]) + meta[cluster_at + 1 :]
     for title, content, words in [
-        ("a newer directory format", newer_directory, ["meta", "newer version", "format 2"]),
+        ("a newer directory format", newer_directory, ["meta", "newer version", f"format {newer}"]),
         ("a newer form of meta", newer_file, ["meta", "newer version"]),
         ("a cluster id with a flipped bit", flipped, ["meta", "damaged", "backup"]),
         ("a meta cut short", meta[:-3], ["meta", "damaged"]),
