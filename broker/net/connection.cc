@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <string_view>
 #include <utility>
@@ -218,7 +219,8 @@ bool Connection::take_frames() {
     if (!next.value().has_value()) return true;
     any_frame_ = true;
     if (context_.beyond_budget == this) context_.beyond_budget = nullptr;
-    slots_.push_back({.request_bytes = next.value()->bytes.size()});
+    // Counted as its buffer has it, which is a power of two.
+    slots_.push_back({.request_bytes = std::bit_ceil(next.value()->bytes.size())});
     slot_bytes_ += slots_.back().request_bytes;
     const std::uint64_t sequence = first_sequence_ + slots_.size() - 1;
     context_.on_request(Request{shared_from_this(), sequence, std::move(*next.value())});

@@ -21,11 +21,14 @@ class GuardHarness : public ShardHarness {
     guard = std::make_unique<DiskGuard>(shard, sim, refuses_writes, refuses_changes);
   }
 
-  // Looks at a disk with so much free space, but for the ballast.
-  void look_with(std::uint64_t free_bytes) {
+  // Leaves so much free space on the disk, but for the ballast.
+  void leave(std::uint64_t free_bytes) {
     auto file = sim.open("filler", OpenMode::create_or_open).value();
     REQUIRE(file->truncate(0).has_value());
     REQUIRE(file->truncate(kCapacity - sim.used_bytes() - free_bytes).has_value());
+  }
+  void look_with(std::uint64_t free_bytes) {
+    leave(free_bytes);
     guard->look_now();
   }
   bool has_ballast() { return sim.exists("ballast").value(); }
@@ -78,8 +81,10 @@ TEST_CASE("DiskGuard: the ballast of an earlier run is given up by a start on a 
     REQUIRE(t.has_ballast());
   }
   GuardHarness t{disk};
-  t.look_with(900);
+  t.leave(900);
+  t.guard->make_room_to_start();
   CHECK_FALSE(t.has_ballast());
+  t.look_with(900);
   CHECK(t.refuses_changes);
 }
 
