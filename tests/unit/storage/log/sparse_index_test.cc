@@ -1,5 +1,6 @@
 #include "storage/log/sparse_index.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "storage/io/sim_disk.h"
@@ -110,6 +111,42 @@ TEST_CASE("SparseIndex: the last row that belongs is found among thousands", "[i
       REQUIRE(row.has_value());
       CHECK(row->relative_offset == expected);
     }
+  }
+}
+
+TEST_CASE("SparseIndex: whatever is guessed the same row is found, near it by one read",
+          "[index]") {
+  for (const std::uint32_t count : {0U, 1U, 127U, 128U, 129U, 1000U, 5000U}) {
+    Offsets offsets;
+    for (std::uint32_t i = 0; i < count; ++i) offsets.index.add({10 * i, 100 * i});
+    offsets.write();
+    const Rows<OffsetEntry> rows = offsets.index.rows();
+    for (const std::uint32_t wanted : {0U, 1U, 63U, 64U, 65U, 128U, 999U, 4999U, 6000U}) {
+      const auto belongs = [&](const OffsetEntry& row) {
+        return row.relative_offset <= 10 * wanted;
+      };
+      const auto plain = rows.last_where(belongs, ReadMode::blocking).value();
+      REQUIRE(plain.has_value() == (count > 0));
+      if (plain) REQUIRE(plain->position == 100 * std::min(wanted, count - 1));
+      for (const std::uint64_t guess : {0ULL, 1ULL, 64ULL, 100ULL, 1000ULL, 4990ULL, 99999ULL}) {
+        const std::uint64_t before = offsets.disk.count(DiskCall::read);
+        const auto guessed = rows.last_where(belongs, ReadMode::blocking, guess).value();
+        const std::uint64_t reads = offsets.disk.count(DiskCall::read) - before;
+        REQUIRE(guessed.has_value() == plain.has_value());
+        if (plain) REQUIRE(guessed->relative_offset == plain->relative_offset);
+        const std::uint64_t row = std::min<std::uint64_t>(wanted, count);
+        const bool near = row + 60 > guess && row < guess + 60;
+        if (count > 0 && near) REQUIRE(reads == 1);
+      }
+    }
+  }
+  // Rows of which none belongs.
+  Offsets offsets;
+  for (std::uint32_t i = 0; i < 500; ++i) offsets.index.add({i + 5, 100 * i});
+  offsets.write();
+  const auto none = [](const OffsetEntry& row) { return row.relative_offset < 5; };
+  for (const std::uint64_t guess : {0ULL, 70ULL, 499ULL}) {
+    CHECK_FALSE(offsets.index.rows().last_where(none, ReadMode::blocking, guess).value());
   }
 }
 
