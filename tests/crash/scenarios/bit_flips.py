@@ -8,9 +8,9 @@ import shutil
 import struct
 import tempfile
 
-from harness import checker, load, reader, wire
-from harness.batches import ServedWrong
+from harness import checker, client, load, reader
 from harness.history import BASE_TIMESTAMP, History
+from rig.batch import ServedWrong
 from rig.broker import Broker, StartFailed
 from rig.disk import files_below
 from scenarios.power import SETTINGS
@@ -109,20 +109,20 @@ class _Served:
     def __init__(self, broker, partition, small_fetches):
         self.error = None
         self.read = None
-        source, client = reader.Reader(broker.bootstrap, small_fetches), wire.Client(broker.bootstrap)
+        source, asker = reader.Reader(broker.bootstrap, small_fetches), client.Client(broker.bootstrap)
         try:
             self.read = source.read(partition, seconds=10)
             self.seen = (
                 self.read.log_start, self.read.end, self.read.batches_crc,
                 [source.offset_of_time(partition, when, 10) for when in TIMES],
-                wire.describe_producers(client, load.TOPIC, partition),
+                client.describe_producers(asker, load.TOPIC, partition),
             )
         except RuntimeError as error:
             self.error = error
             self.read = self.read or getattr(error, "read", None)
         finally:
             source.close()
-            client.close()
+            asker.close()
 
 
 class _Flips:
@@ -161,10 +161,10 @@ class _Flips:
 
     def _fill_metadata(self, broker):
         """So that its log has index rows."""
-        client = wire.Client(broker.bootstrap)
+        asker = client.Client(broker.bootstrap)
         for number in range(30):
-            wire.create_topic(client, f"other-{number}", 1, {"retention.ms": "-1"})
-        client.close()
+            client.create_topic(asker, f"other-{number}", 1, {"retention.ms": "-1"})
+        asker.close()
 
     def one(self, files_of, position_of, outcome):
         """Flips one bit in a copy of the data; "" or what is wrong."""
@@ -219,7 +219,7 @@ class _Flips:
                     wrong.append(f"partition {partition} serves {served.seen}, right is\n"
                                  f"{self._right[partition]}")
                 if served.error is not None and not (
-                        may_fail and isinstance(served.error, wire.BrokerError)):
+                        may_fail and isinstance(served.error, client.BrokerError)):
                     wrong.append(f"partition {partition}: {served.error}")
                 log = broker.log_since_start()
                 place = name if name.endswith(".log") else os.path.dirname(name)

@@ -8,9 +8,10 @@ import shutil
 import tempfile
 import time
 
-from harness import checker, load, reader, wire
-from harness.batches import ServedWrong
+from harness import checker, client, load, reader
 from harness.history import History
+from rig import api
+from rig.batch import ServedWrong
 from rig.broker import Broker, StartFailed
 from rig.disk import Disk
 from scenarios.power import SETTINGS
@@ -45,27 +46,27 @@ def _wait_for_answer(broker, seconds):
 
 def _create(broker):
     """True when the creation was acknowledged; without that it may have happened or not."""
-    client = wire.Client(broker.bootstrap)
+    asker = client.Client(broker.bootstrap)
     try:
-        code = wire.create_topic(client, load.TOPIC, load.PARTITIONS, TOPIC_CONFIG, 2)
+        code = client.create_topic(asker, load.TOPIC, load.PARTITIONS, TOPIC_CONFIG, 2)
     except OSError:  # it died in there
         return False
     finally:
-        client.close()
-    if code not in (0, wire.TOPIC_ALREADY_EXISTS):
-        raise wire.BrokerError("CreateTopics", code)
+        asker.close()
+    if code not in (0, api.TOPIC_ALREADY_EXISTS):
+        raise client.BrokerError("CreateTopics", code)
     return True
 
 
 def _look_for_topic(broker, created, history):
     """A creation that was acknowledged has happened, and none has happened by half."""
-    client = wire.Client(broker.bootstrap)
+    asker = client.Client(broker.bootstrap)
     try:
-        code, partitions = wire.partition_count(client, load.TOPIC)
+        code, partitions = client.partition_count(asker, load.TOPIC)
     finally:
-        client.close()
+        asker.close()
     there = code == 0 and partitions == load.PARTITIONS
-    absent = code == wire.UNKNOWN_TOPIC_OR_PARTITION
+    absent = code == api.UNKNOWN_TOPIC
     if not there and (created or not absent):
         history.add_finding(
             "I20", f"the topic, {'created' if created else 'asked for'} with {load.PARTITIONS} "

@@ -9,10 +9,10 @@ import tempfile
 import threading
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire
+from rig import api
+from rig.batch import batch
 from rig.broker import Broker
+from rig.wire import Wire
 
 MIB = 1 << 20
 # A test's directory lies on the machine's disk, whose free space is no business of most scenarios.

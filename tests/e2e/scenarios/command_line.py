@@ -9,10 +9,10 @@ import subprocess
 import tempfile
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire
+from rig import api
+from rig.batch import batch
 from rig.broker import Broker, free_port
+from rig.wire import Wire
 
 SECONDS_MAX = 20
 BAD_START, BAD_USAGE = 1, 2

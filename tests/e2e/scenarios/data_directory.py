@@ -9,10 +9,10 @@ import tempfile
 
 import xxhash
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire
+from rig import api
+from rig.batch import batch
 from rig.broker import Broker, free_port
+from rig.wire import Wire
 
 BAD_START = 1
 HEADER_BYTES, HASH_BYTES = 12, 8  # docs/formats/checkpoint.md

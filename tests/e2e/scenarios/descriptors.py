@@ -3,10 +3,10 @@
 import random
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire, until
 from harness.world import HealthyClient, metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Wire, until
 
 FILES_MAX = 100
 # Held beside the cache: checkpoint, lock, metadata log, the directory.

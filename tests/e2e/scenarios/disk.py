@@ -5,12 +5,12 @@ import os
 import shutil
 import tempfile
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire, until
 from harness.world import MIB, get, metric
+from rig import api
+from rig.batch import batch
 from rig.broker import Broker, StartFailed
 from rig.disk import Disk
+from rig.wire import Wire, until
 
 DISK_MIB, REFUSE_MIB, STOP_MIB, BALLAST_MIB = 192, 48, 24, 16
 SETTINGS = [f"disk.watermark.refuse.bytes={REFUSE_MIB}MiB", f"disk.watermark.stop.bytes={STOP_MIB}MiB",

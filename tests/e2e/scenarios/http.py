@@ -4,10 +4,10 @@ import json
 import re
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire, until
 from harness.world import HealthyClient, get, metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Wire, until
 
 PARTITIONS = 1000
 PAGE_SECONDS_MAX = 0.05

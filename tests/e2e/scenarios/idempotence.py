@@ -2,10 +2,10 @@
 
 import random
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire, string
 from harness.world import metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Wire, string
 
 LAST = (1 << 31) - 1
 TOPIC = "idempotent"

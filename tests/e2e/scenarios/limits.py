@@ -4,10 +4,10 @@ time. At each the broker does what docs/operations.md says, and nothing else."""
 import struct
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Closed, Wire, frame, request, until
 from harness.world import HealthyClient, metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Closed, Wire, frame, request, until
 
 
 def _answers(wire):

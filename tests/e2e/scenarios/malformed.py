@@ -5,10 +5,10 @@ import gzip
 import random
 import struct
 
-from harness import api
-from harness.batch import CRC_AT, MAGIC_AT, batch, old_message, with_byte
-from harness.wire import Wire, frame, request, string, until
 from harness.world import MIB, HealthyClient, get, metric, running
+from rig import api
+from rig.batch import CRC_AT, MAGIC_AT, batch, old_message, with_byte
+from rig.wire import Wire, frame, request, string, until
 
 TOPIC = "good"
 REQUEST_MAX = 4 * MIB

@@ -4,10 +4,10 @@ nothing from the others, and leave nothing behind."""
 import struct
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Wire, request, until
 from harness.world import MIB, HealthyClient, metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Wire, request, until
 
 CONNECTIONS = 10_000
 SOURCES = 4  # loopback addresses, so that the ports of one are not used up

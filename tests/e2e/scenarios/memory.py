@@ -4,10 +4,10 @@ by holding half of large requests. What the process takes stays bounded, and the
 import threading
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Closed, Wire, request, until
 from harness.world import MIB, HealthyClient, metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Closed, Wire, request, until
 
 BIG = 8 * MIB
 

@@ -4,10 +4,10 @@ import struct
 import threading
 import time
 
-from harness import api
-from harness.batch import batch
-from harness.wire import Closed, Wire, request, until
 from harness.world import metric, running
+from rig import api
+from rig.batch import batch
+from rig.wire import Closed, Wire, request, until
 
 
 def _acks(tally, broker):

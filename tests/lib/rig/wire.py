@@ -29,7 +29,7 @@ def frame(payload):
     return struct.pack(">i", len(payload)) + payload
 
 
-def request(key, version, correlation, body, client="e2e"):
+def request(key, version, correlation, body, client="rig"):
     return frame(struct.pack(">hhi", key, version, correlation) + string(client) + body)
 
 

@@ -1,16 +1,17 @@
-"""The requests that the scenarios make, in old versions whose fields are easy to write by hand."""
+"""Requests and their answers, in old versions whose fields are easy to write by hand."""
 
 import struct
 from collections import namedtuple
 
-from harness.batch import records_of
-from harness.wire import array, blob, nullable, string
+from rig.batch import records_of
+from rig.wire import array, blob, nullable, string
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS = 0, 1, 2, 3, 18
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 20, 21, 22
 FIND_COORDINATOR, INCREMENTAL_ALTER_CONFIGS = 10, 44
 
-CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE, INVALID_REQUIRED_ACKS = 2, 3, 10, 21
+OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE = 1, 2, 3, 10
+INVALID_REQUIRED_ACKS, TOPIC_ALREADY_EXISTS = 21, 36
 UNSUPPORTED_VERSION, INVALID_REQUEST, OUT_OF_ORDER, INVALID_PRODUCER_EPOCH = 35, 42, 45, 47
 TRANSACTIONAL_ID_FAILED, STORAGE_ERROR, INVALID_RECORD = 53, 56, 87
 
@@ -102,13 +103,23 @@ def metadata(wire, topics=None):
     return dict(answer.array(topic))
 
 
-def create_topic(wire, name, partitions=1, **configs):
-    """CreateTopics v2; the error. Dots of a config's name are written as underscores."""
-    each = [string(key.replace("_", ".")) + nullable(str(value)) for key, value in configs.items()]
+def create_topic_body(name, partitions, configs, seconds=30):
+    """CreateTopics v2."""
+    each = [string(key) + nullable(str(value)) for key, value in configs.items()]
     body = array([string(name) + struct.pack(">ih", partitions, 1) + array([]) + array(each)])
-    answer = wire.call(CREATE_TOPICS, 2, body + struct.pack(">ib", 30_000, 0))
+    return body + struct.pack(">ib", int(seconds * 1000), 0)
+
+
+def read_created(answer):
+    """The error of the one topic of a CreateTopics v2 answer."""
     answer.int32()
     return answer.array(lambda a: (a.string(), a.int16(), a.string()))[0][1]
+
+
+def create_topic(wire, name, partitions=1, **configs):
+    """The error. Dots of a config's name are written as underscores."""
+    configs = {key.replace("_", "."): value for key, value in configs.items()}
+    return read_created(wire.call(CREATE_TOPICS, 2, create_topic_body(name, partitions, configs)))
 
 
 def delete_topic(wire, name):
@@ -146,14 +157,22 @@ def init_producer_id(wire, transactional_id=None):
     return answer.int16(), answer.int64(), answer.int16()
 
 
-def list_offset(wire, topic, time, partition=0):
-    """ListOffsets v1 (-1: end, -2: start); (error, offset)."""
-    body = struct.pack(">i", -1) + array([string(topic) + array([struct.pack(">iq", partition, time)])])
-    answer = wire.call(LIST_OFFSETS, 1, body)
+def list_offset_body(topic, time, partition=0):
+    """ListOffsets v1; -1 asks for the end, -2 for the start."""
+    return struct.pack(">i", -1) + array([string(topic) + array([struct.pack(">iq", partition, time)])])
 
+
+def read_list_offset(answer, partition=0):
+    """(error, offset) of a partition of a ListOffsets v1 answer."""
     def one(a):
         number, error = a.int32(), a.int16()
         a.int64()
         return number, (error, a.int64())
 
     return answer.array(lambda a: (a.string(), dict(a.array(one))))[0][1][partition]
+
+
+def list_offset(wire, topic, time, partition=0):
+    """(error, offset)"""
+    answer = wire.call(LIST_OFFSETS, 1, list_offset_body(topic, time, partition))
+    return read_list_offset(answer, partition)
