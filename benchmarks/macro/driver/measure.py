@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from driver import machine
@@ -113,10 +114,11 @@ class Meter:
             ),
         )
 
-    def fetch(self, broker, topic, case, fetch_bytes, batch_bytes=None):
-        return self.around(
-            broker,
-            lambda: self.load(
+    def fetch(self, broker, topic, case, fetch_bytes, batch_bytes=None, readers=1):
+        """Each reader reads all of the topic, with one fetch in flight."""
+
+        def read(_):
+            return self.load(
                 broker,
                 "fetch",
                 topic=topic,
@@ -124,8 +126,18 @@ class Meter:
                 batch_bytes=batch_bytes or case.batch_bytes(),
                 codec=case.codec,
                 fetch_bytes=fetch_bytes,
-            ),
-        )
+            )
+
+        def body():
+            with ThreadPoolExecutor(readers) as pool:
+                told = list(pool.map(read, range(readers)))
+            return {
+                "seconds": max(reader["seconds"] for reader in told),
+                "bytes": sum(reader["bytes"] for reader in told),
+                "requests": sum(reader["requests"] for reader in told),
+            }
+
+        return self.around(broker, body)
 
     def producer_perf(self, broker, topic, case, records):
         """Kafka's own producer-perf tool, at full speed, with its default settings."""

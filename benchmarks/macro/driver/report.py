@@ -67,6 +67,7 @@ class Targets:
             self._ratio(f"fetch rate against bare sendfile, {case}", ours("mb_s"), bare, 0.7)
         elif phase == "fetch-small":
             self._ratio(f"fetch rate, {case}", ours("mb_s"), kafka("mb_s"), 2)
+            self._cpu(f"fetch, {case}", key, 0.7)
         elif phase == "latency":
             self._latency(key, case)
         elif phase == "start":
