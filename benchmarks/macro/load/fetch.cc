@@ -1,8 +1,8 @@
 // Reads a topic that `produce` filled, from its beginning, one Fetch in flight, bytes unseen.
 //
 // All batches of such a topic are alike, so the next offset follows from the number of bytes that
-// came; a batch cut off at the end of an answer counts as not come, as in every client, and its bytes
-// are no bytes read: a broker that sends more of such pieces is not the faster one.
+// came; a batch cut off at the end of an answer counts as not come, as in every client, and its
+// bytes are no bytes read: a broker that sends more of such pieces is not the faster one.
 
 #include <algorithm>
 #include <cstdio>
