@@ -124,7 +124,7 @@ void Checkpointer::digest_sealed(const std::shared_ptr<Partition>& partition) {
     const PartitionLog& log = sealed.partition->log();
     if (log.is_offline()) return true;
     if (log.flushed_end() < sealed.job.end_offset) return false;
-    shard_.disk_pool().submit([job = std::move(sealed.job)] {
+    shard_.idle_pool().submit([job = std::move(sealed.job)] {
       const Result<void> done = strandline::run(job);
       if (done) return;
       log_limited(LogLevel::warn, "partition", "digest", "no digest was made of a sealed segment",

@@ -36,6 +36,7 @@ struct ShardResources {
   ShardMetrics& metrics;
   WorkerPool& disk_pool;
   WorkerPool& sync_pool;
+  WorkerPool& idle_pool;  // for work that may wait until the machine has nothing better to do
   // Set while the disk is filled beyond its water marks: nothing is appended for clients; then also
   // nothing is changed that needs room.
   const std::atomic<bool>& refuses_writes;
@@ -60,6 +61,7 @@ class Shard {
   ShardMetrics& metrics() { return resources_.metrics; }
   WorkerPool& disk_pool() { return resources_.disk_pool; }
   WorkerPool& sync_pool() { return resources_.sync_pool; }
+  WorkerPool& idle_pool() { return resources_.idle_pool; }
   bool refuses_writes() const { return resources_.refuses_writes.load(std::memory_order_relaxed); }
   bool refuses_changes() const {
     return resources_.refuses_changes.load(std::memory_order_relaxed);

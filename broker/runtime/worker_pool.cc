@@ -1,6 +1,7 @@
 #include "broker/runtime/worker_pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <csignal>
 #include <utility>
@@ -8,8 +9,19 @@
 #include "protocol/base/assertion.h"
 
 namespace strandline {
+namespace {
 
-WorkerPool::WorkerPool(std::string name, std::size_t threads, SenderSlot first_slot) {
+// A kernel that refuses leaves the thread as it was, which costs others some of their time.
+void schedule(pthread_t thread, int policy) {
+  const sched_param none{};
+  pthread_setschedparam(thread, policy, &none);
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(std::string name, std::size_t threads, SenderSlot first_slot,
+                       Priority priority)
+    : priority_(priority) {
   STRANDLINE_ASSERT(threads > 0);
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) {
@@ -33,8 +45,11 @@ void WorkerPool::stop() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
+    if (priority_ == Priority::idle) tasks_.clear();
   }
   work_.notify_all();
+  // What it is in the middle of is waited for now, by somebody with a right to the processor.
+  for (std::thread& thread : threads_) schedule(thread.native_handle(), SCHED_OTHER);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }
@@ -47,6 +62,7 @@ std::size_t WorkerPool::backlog() const {
 void WorkerPool::run(SenderSlot slot, const std::string& name) {
   pthread_setname_np(pthread_self(), name.c_str());
   set_sender_slot(slot);
+  if (priority_ == Priority::idle) schedule(pthread_self(), SCHED_IDLE);
   for (;;) {
     Task task;
     {

@@ -96,6 +96,7 @@ struct Broker::State {
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<WorkerPool> disk_pool;
   std::unique_ptr<WorkerPool> sync_pool;
+  std::unique_ptr<WorkerPool> idle_pool;
   std::vector<std::unique_ptr<ShardServer>> shards;
   std::unique_ptr<MetadataService> metadata;
   std::unique_ptr<ConfigView> configs;
@@ -166,10 +167,12 @@ void Broker::State::make_threads() {
   const std::size_t count = shard_count(settings);
   const auto disk_threads = static_cast<std::size_t>(settings.disk_threads);
   const auto sync_threads = static_cast<std::size_t>(settings.sync_threads);
-  const std::size_t senders = count + disk_threads + sync_threads + 1;
+  const std::size_t senders = count + disk_threads + sync_threads + 2;
   set_sender_slot(SenderSlot{senders - 1});
   disk_pool = std::make_unique<WorkerPool>("disk", disk_threads, SenderSlot{count});
   sync_pool = std::make_unique<WorkerPool>("sync", sync_threads, SenderSlot{count + disk_threads});
+  idle_pool =
+      std::make_unique<WorkerPool>("idle", 1, SenderSlot{senders - 2}, WorkerPool::Priority::idle);
   std::vector<Shard*> peers;
   for (std::size_t i = 0; i < count; ++i) {
     auto server = std::make_unique<ShardServer>(i, senders, budget);
@@ -178,6 +181,7 @@ void Broker::State::make_threads() {
                           .metrics = server->metrics,
                           .disk_pool = *disk_pool,
                           .sync_pool = *sync_pool,
+                          .idle_pool = *idle_pool,
                           .refuses_writes = refuses_writes,
                           .refuses_changes = refuses_changes,
                           .settings = settings,
@@ -358,6 +362,7 @@ Broker::~Broker() {
   State* const state = state_.get();
   if (state->disk_pool != nullptr) state->disk_pool->stop();
   if (state->sync_pool != nullptr) state->sync_pool->stop();
+  if (state->idle_pool != nullptr) state->idle_pool->stop();
   for (auto& server : state->shards) server->loop.stop_and_join();
   state->kafka_port_http.reset();
   state->http.reset();
@@ -422,6 +427,7 @@ void Broker::stop() {
   // Nothing is written any more; what workers still have to say must be heard before loops end.
   state->disk_pool->stop();
   state->sync_pool->stop();
+  state->idle_pool->stop();
   for (auto& server : state->shards) server->loop.stop();
   for (auto& server : state->shards) server->loop.join();
   flush_suppressed_lines(Suppressed::all);

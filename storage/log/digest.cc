@@ -1,6 +1,5 @@
 #include "storage/log/digest.h"
 
-#include <algorithm>
 #include <array>
 
 #include "protocol/base/bytes.h"
@@ -14,20 +13,6 @@ namespace {
 
 constexpr FileKind kDigestKind{.magic = "SLDG", .version = 1};
 constexpr std::size_t kPayloadBytes = 24;
-constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
-
-Result<std::uint64_t> hash_of(const File& file, std::uint64_t size) {
-  Xxh3 hash;
-  std::vector<std::byte> piece(kPieceBytes);
-  for (std::uint64_t at = 0; at < size;) {
-    const std::size_t wanted = std::min<std::uint64_t>(piece.size(), size - at);
-    STRANDLINE_TRY(const std::size_t got, file.read_at(at, MutableByteView{piece}.first(wanted)));
-    if (got == 0) return Errc::corrupt_file;
-    hash.update(ByteView{piece}.first(got));
-    at += got;
-  }
-  return hash.digest();
-}
 
 }  // namespace
 
@@ -48,17 +33,20 @@ Result<void> run(const SealJob& job) {
   BatchWalk walk{
       segment.file(), {.end = size, .offset = segment.base_offset()}, ReadMode::blocking};
   walk.check_checksums();
-  for (bool more = true; more;) {
-    auto next = walk.next();
-    if (!next && next.error() == Errc::corrupt_batch) segment.report(walk.damage());
-    STRANDLINE_TRY(more, std::move(next));
+  Xxh3 hash;
+  for (;;) {
+    const auto more = walk.next();
+    if (!more && more.error() == Errc::corrupt_batch) segment.report(walk.damage());
+    if (!more) return more.error();
+    if (!more.value()) break;
+    STRANDLINE_TRY(const ByteView batch, walk.batch());
+    hash.update(batch);
   }
   if (walk.next_offset() != job.end_offset) return Errc::corrupt_batch;
-  STRANDLINE_TRY(const std::uint64_t hash, hash_of(*segment.file(), size));
   std::array<std::byte, kPayloadBytes> payload;
   store_be(payload.data(), size);
   store_be(payload.data() + 8, job.end_offset.value());
-  store_be(payload.data() + 16, hash);
+  store_be(payload.data() + 16, hash.digest());
   return replace_file(segment.disk(), segment.path(kDigestSuffix), kDigestKind, payload,
                       Replacement::durable);
 }

@@ -23,7 +23,7 @@ struct SegmentDigest {
 // Errors   ENOENT; corrupt_file; unsupported_format; any I/O code
 Result<SegmentDigest> read_digest(const Segment& segment);
 
-// Made when a segment is sealed, run on a disk thread.
+// Made when a segment is sealed, run on a thread that may take its time.
 struct SealJob {
   std::shared_ptr<Segment> segment;
   Offset end_offset;

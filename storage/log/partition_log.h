@@ -144,8 +144,8 @@ class PartitionLog {
   // A term of this leader begins, at the log end; also when nothing is ever appended in it.
   void on_new_leader_epoch(LeaderEpoch epoch);
 
-  // Segments that were sealed since the last call; run() each on a disk thread. One that is never
-  // run costs a longer scan when the checkpoint is lost.
+  // Segments that were sealed since the last call; run() each on a thread that may wait. One that
+  // is never run costs a longer scan when the checkpoint is lost.
   std::vector<SealJob> take_seal_jobs();
 
   // Brings index files up to date; they are not synced, as they can be made again.

@@ -19,6 +19,7 @@ inline constexpr std::size_t kTestSenders = 8;
 inline constexpr SenderSlot kLoopSlot{0};
 inline constexpr SenderSlot kDiskSlot{1};
 inline constexpr SenderSlot kSyncSlot{3};
+inline constexpr SenderSlot kIdleSlot{6};
 inline constexpr SenderSlot kTestSlot{7};
 
 class LoopThread {

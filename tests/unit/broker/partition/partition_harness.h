@@ -82,6 +82,7 @@ class ShardHarness {
                   .metrics = metrics,
                   .disk_pool = disk_pool,
                   .sync_pool = sync_pool,
+                  .idle_pool = idle_pool,
                   .refuses_writes = refuses_writes,
                   .refuses_changes = refuses_changes,
                   .settings = settings,
@@ -97,6 +98,7 @@ class ShardHarness {
   void stop() {
     disk_pool.stop();
     sync_pool.stop();
+    idle_pool.stop();
     thread.loop.stop_and_join();
   }
 
@@ -119,6 +121,7 @@ class ShardHarness {
   LoopThread thread;
   WorkerPool disk_pool{"disk", 2, kDiskSlot};
   WorkerPool sync_pool{"sync", 2, kSyncSlot};
+  WorkerPool idle_pool{"idle", 1, kIdleSlot, WorkerPool::Priority::idle};
   Shard shard;
 };
 

@@ -1,11 +1,14 @@
 #include "broker/runtime/worker_pool.h"
 
+#include <sched.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <latch>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "broker/runtime/mailbox.h"
 
@@ -29,6 +32,32 @@ TEST_CASE("WorkerPool: work submitted after stop() is dropped, not kept", "[work
   CHECK(held.use_count() == 1);
   CHECK_FALSE(*held);
   pool.stop();  // a second time does no harm
+}
+
+TEST_CASE("WorkerPool: an idle pool finishes what it has begun and drops the rest",
+          "[worker_pool]") {
+  std::latch begun{1};
+  std::latch go_on{1};
+  std::atomic<int> policy{-1};
+  std::atomic<int> ran{0};
+  WorkerPool pool{"work", 1, SenderSlot{0}, WorkerPool::Priority::idle};
+  pool.submit([&] {
+    policy = sched_getscheduler(0);
+    begun.count_down();
+    go_on.wait();
+    ++ran;
+  });
+  const auto dropped = std::make_shared<bool>(false);
+  pool.submit([dropped] { *dropped = true; });
+  begun.wait();
+  std::thread stopper{[&pool] { pool.stop(); }};
+  while (pool.backlog() > 0) std::this_thread::yield();
+  go_on.count_down();
+  stopper.join();
+  CHECK(policy == SCHED_IDLE);
+  CHECK(ran == 1);
+  CHECK_FALSE(*dropped);
+  CHECK(dropped.use_count() == 1);
 }
 
 TEST_CASE("WorkerPool: its threads work side by side, each with a sender slot of its own",
