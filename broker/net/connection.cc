@@ -120,9 +120,14 @@ bool Connection::may_read() {
 
 bool Connection::may_take_memory() {
   if (!context_.budget.is_exhausted()) return true;
-  if (frames_.pending().empty()) return false;
-  if (context_.beyond_budget == nullptr) context_.beyond_budget = this;
-  return context_.beyond_budget == this;
+  if (!frames_.pending().empty()) {
+    if (context_.beyond_budget == nullptr) context_.beyond_budget = this;
+    if (context_.beyond_budget == this) return true;
+  }
+  // Said here and not by a second look at the budget: memory that came back in between would leave
+  // the connection unread for ever.
+  context_.any_paused = true;
+  return false;
 }
 
 // The limits of this connection end with an answer of its own, which then looks again; memory may
@@ -131,7 +136,6 @@ void Connection::pause_reading() {
   if (!paused_) context_.metrics.reads_paused.add();
   paused_ = true;
   frames_.release_spare();  // or it would keep others from the memory it waits for
-  if (context_.budget.is_exhausted()) context_.any_paused = true;
 }
 
 void Connection::wait_readable() {

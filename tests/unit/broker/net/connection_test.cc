@@ -265,6 +265,27 @@ TEST_CASE("Connection: reading goes on when memory comes back, however long that
   CHECK(client.receive(5) == framed("a"));
 }
 
+TEST_CASE("Connection: memory that comes and goes leaves no connection unread", "[connection]") {
+  ConnectionHarness t{{}, 8 * kMiB};
+  TestSocket client = t.connect();
+  for (int round = 0; round < 5; ++round) {
+    t.budget.charge(8 * kMiB);
+    client.send(framed("a"));
+    // At any moment between two looks at it; what is read meanwhile is as good.
+    const Instant until = steady_now() + milliseconds{110};
+    while (steady_now() < until) {
+      for (int i = 0; i < 1000; ++i) {
+        t.budget.release(8 * kMiB);
+        t.budget.charge(8 * kMiB);
+      }
+    }
+    t.budget.release(8 * kMiB);
+    REQUIRE(t.holds(1));
+    t.answer(0);
+    REQUIRE(client.receive(5) == framed("a"));
+  }
+}
+
 TEST_CASE("Connection: frames that are half received cannot hold all memory for ever",
           "[connection]") {
   ConnectionHarness t{{}, kMiB};
