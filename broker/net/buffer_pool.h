@@ -3,8 +3,7 @@
 //
 // Thread   one shard; a BufferRef must be dropped on the shard that made it
 // Owns     the free buffers from kKeptBytesMin on, at most kIdleBytesMax of them; the process's
-// budget is charged while a
-//          buffer is out
+//          budget is charged while a buffer is out
 #pragma once
 
 #include <array>

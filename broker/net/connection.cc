@@ -21,7 +21,8 @@ namespace {
 
 // One connection's turn at reading, for the same reason as at sending.
 constexpr int kReadsPerTurn = 16;
-// Moving costs about what ten hops to another shard cost.
+// Enough to tell a habit from chance: a move takes a few system calls and one hop to the other
+// shard.
 constexpr int kRequestsBeforeMove = 16;
 
 std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
