@@ -59,14 +59,10 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
     if (request_.acks == kAcksAll && item.min_insync_replicas > 1) {
       return fail(part, item, Errc::not_enough_replicas);
     }
-    auto appended = partition->append(item.batch, item.header);
-    if (!appended) return fail(part, item, wire::wire_error(appended.error()));
-    item.appended = appended.value();
-    if (request_.acks != kAcksAll) return item_done(part);
-    partition->when_committed(item.appended.end_offset, [&part, &item](const ErrorCode& error) {
-      if (error) item.error = wire::wire_error(error);
-      item_done(part);
-    });
+    partition->append(item.batch, item.header,
+                      [this, partition, &part, &item](const Result<PartitionAppend>& appended) {
+                        this->appended(*partition, part, item, appended);
+                      });
   }
 
   void gathered() {
@@ -75,6 +71,17 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
   }
 
  private:
+  void appended(Partition& partition, Part& part, ProduceItem& item,
+                const Result<PartitionAppend>& appended) {
+    if (!appended) return fail(part, item, wire::wire_error(appended.error()));
+    item.appended = appended.value();
+    if (request_.acks != kAcksAll) return item_done(part);
+    partition.when_committed(item.appended.end_offset, [&part, &item](const ErrorCode& error) {
+      if (error) item.error = wire::wire_error(error);
+      item_done(part);
+    });
+  }
+
   static void fail(Part& part, ProduceItem& item, Errc error) {
     item.error = error;
     item_done(part);

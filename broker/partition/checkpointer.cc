@@ -1,5 +1,6 @@
 #include "broker/partition/checkpointer.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "broker/logging/log.h"
 #include "broker/partition/partition_directory.h"
 #include "broker/partition/partition_manager.h"
+#include "broker/runtime/machine.h"
 #include "storage/producer/snapshot.h"
 
 namespace strandline {
@@ -14,6 +16,8 @@ namespace {
 
 // Index rows are made again from the log after a crash: writing them each second bounds that work.
 constexpr Duration kIndexInterval = std::chrono::seconds{1};
+
+constexpr std::int64_t kUnsyncedMaxLeast = std::int64_t{256} << 20;
 
 }  // namespace
 
@@ -33,7 +37,10 @@ struct Checkpointer::Round {
 };
 
 Checkpointer::Checkpointer(Shard& shard, Checkpoint& checkpoint, Disk& disk)
-    : shard_(shard), checkpoint_(checkpoint), disk_(disk) {}
+    : shard_(shard),
+      checkpoint_(checkpoint),
+      disk_(disk),
+      unsynced_max_(std::max(kUnsyncedMaxLeast, machine_memory_bytes() / 10)) {}
 
 void Checkpointer::start() {
   shard_.when_checkpoint_is_due([this] { round_if_dirty(); });
@@ -57,12 +64,15 @@ void Checkpointer::round_if_dirty() {
   if (!dirty.empty()) begin_round(std::move(dirty), {});
 }
 
-// Topics with flush.on.ack=false are synced here: each time this shard's share of the bound on
-// unsynced bytes is half used, which leaves the other half for what arrives meanwhile.
+// Topics with flush.on.ack=false are synced here: each time the bound on unsynced bytes is half
+// used, which leaves the other half for what arrives meanwhile.
 void Checkpointer::bound_unsynced() {
-  const auto share =
-      static_cast<std::uint64_t>(shard_.settings().disk_dirty_max_bytes) / shard_.peer_count() / 2;
-  if (shard_.metrics().unsynced_bytes.value() < static_cast<std::int64_t>(share)) return;
+  std::int64_t unsynced = 0;
+  for (ShardIndex i = 0; i < shard_.peer_count(); ++i) {
+    unsynced += shard_.peer(i).metrics().unsynced_bytes.value();
+  }
+  const std::int64_t given = shard_.settings().disk_dirty_max_bytes;
+  if (unsynced < (given > 0 ? given : unsynced_max_) / 2) return;
   // Of all partitions: one that rests has been in an earlier round, and its bytes are still there.
   for (const auto& [key, partition] : shard_.partitions().all()) {
     if (partition->log().unsynced_bytes() > 0) partition->start_sync();
@@ -89,6 +99,7 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
   if (write_indexes) last_index_write_ = now;
   for (const auto& partition : round->partitions) {
     PartitionLog& log = partition->log();
+    (void)partition->write_staged();  // a snapshot tells of nothing that may yet fail
     if (log.is_offline()) continue;
     digest_sealed(partition);
     checkpoint_.put(partition->key(), log.checkpoint());
@@ -180,6 +191,7 @@ void Checkpointer::finish(std::function<void()> done) {
   std::vector<std::shared_ptr<Partition>> all;
   bool unsynced = false;
   for (const auto& [key, partition] : shard_.partitions().all()) {
+    (void)partition->write_staged();
     if (partition->log().is_offline()) continue;
     if (partition->log().flushed_end() < partition->log().log_end_offset()) {
       partition->start_sync();

@@ -47,7 +47,8 @@ class Checkpointer {
   Shard& shard_;
   Checkpoint& checkpoint_;
   Disk& disk_;
-  std::vector<Sealed> sealed_;  // waiting for their digest until they are flushed
+  std::vector<Sealed> sealed_;       // waiting for their digest until they are flushed
+  const std::int64_t unsynced_max_;  // bytes, unless disk.dirty.max.bytes gives them
   bool running_ = false;
   bool stopping_ = false;
   Instant last_index_write_{};

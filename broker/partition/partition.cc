@@ -36,52 +36,109 @@ PartitionBounds Partition::bounds() const {
           log_->log_end_offset()};
 }
 
-Result<PartitionAppend> Partition::append(MutableByteView batch, const BatchHeader& header) {
-  // Before the sequence is looked at: what an offline log lacks is no gap of the producer's. Told
-  // of one, librdkafka begins a new epoch and sends again what may be in the log already.
-  if (log_->is_offline()) return Errc::log_offline;
-  STRANDLINE_TRY(const ProducerCheck check, log_->check_producer(header));
-  if (check.duplicate) {
-    shard_.metrics().produce_duplicates.add();
-    return PartitionAppend{.base_offset = check.base_offset,
-                           .end_offset = check.last_offset + 1,
-                           .append_time = check.append_time,
-                           .log_start_offset = log_->log_start_offset()};
-  }
-  const std::size_t segments_before = log_->segment_count();
-  const std::uint64_t dropped_before = log_->producers_dropped();
-  const Instant began = steady_now();
+void Partition::append(MutableByteView batch, const BatchHeader& header, Appended appended) {
   // With LogAppendTime the records carry it already, and the producer is told the same.
   const Timestamp append_time =
       header.timestamp_type() == TimestampType::log_append_time ? header.max_timestamp : wall_now();
-  const Result<AppendInfo> appended =
-      log_->append_as_leader(batch, header, leader_epoch_, append_time);
-  if (!appended) {
-    fail_append(appended.error());
-    return appended.error();
+  // Before all else: if that fails, this batch may follow on one that is not in the log.
+  if (log_->must_roll(header, append_time)) {
+    const Result<void> written = write_staged();
+    if (!written) return appended(written.error());
   }
-  const AppendInfo& info = appended.value();
+  // Before the sequence is looked at: what an offline log lacks is no gap of the producer's. Told
+  // of one, librdkafka begins a new epoch and sends again what may be in the log already.
+  if (log_->is_offline()) return appended(Errc::log_offline);
+  const Result<ProducerCheck> check = log_->check_producer(header);
+  if (!check) return appended(check.error());
+  Staged staged{.append_time = append_time, .appended = std::move(appended)};
+  if (check.value().duplicate) {
+    shard_.metrics().produce_duplicates.add();
+    staged.place = {check.value().base_offset, check.value().last_offset};
+    staged.append_time = check.value().append_time;
+  } else {
+    const Result<AppendInfo> place = stage(batch, header, append_time);
+    if (!place) return staged.appended(place.error());
+    staged.place = place.value();
+    staged.bytes = batch.size();
+  }
+  staged_.push_back(std::move(staged));
+  plan_end_of_turn();
+}
+
+Result<AppendInfo> Partition::stage(MutableByteView batch, const BatchHeader& header,
+                                    Timestamp append_time) {
+  const std::size_t segments_before = log_->segment_count();
+  const std::uint64_t dropped_before = log_->producers_dropped();
+  const Result<AppendInfo> place = log_->stage_as_leader(batch, header, leader_epoch_, append_time);
+  if (!place) {
+    fail_append(place.error());
+    return place.error();
+  }
+  shard_.metrics().segments_rolled.add(log_->segment_count() - segments_before);
+  shard_.metrics().producers_forgotten.add(log_->producers_dropped() - dropped_before);
+  return place;
+}
+
+void Partition::plan_end_of_turn() {
+  if (end_of_turn_planned_) return;
+  end_of_turn_planned_ = true;
+  // All batches that arrived together share one write and one sync.
+  shard_.loop().at_end_of_turn([self = shared_from_this()] {
+    self->end_of_turn_planned_ = false;
+    (void)self->write_staged();  // who waits has been told
+    if (std::exchange(self->sync_planned_, false)) self->begin_sync();
+  });
+}
+
+Result<void> Partition::write_staged() {
+  if (staged_.empty()) return success();
+  const std::vector<Staged> staged = std::exchange(staged_, {});
+  const Instant began = steady_now();
+  const Result<void> written = log_->write_staged();
+  if (written) {
+    shard_.metrics().append_stall.record(steady_now() - began);
+    note_written(staged);
+  } else {
+    fail_append(written.error());
+  }
+  for (const Staged& batch : staged) {
+    if (!written) {
+      batch.appended(written.error());
+    } else {
+      batch.appended(PartitionAppend{.base_offset = batch.place.base_offset,
+                                     .end_offset = batch.place.last_offset + 1,
+                                     .append_time = batch.append_time,
+                                     .log_start_offset = log_->log_start_offset()});
+    }
+  }
+  return written;
+}
+
+void Partition::note_written(const std::vector<Staged>& written) {
+  std::uint64_t batches = 0;
+  std::uint64_t bytes = 0;
+  std::int64_t records = 0;
+  for (const Staged& batch : written) {
+    if (batch.bytes == 0) continue;
+    ++batches;
+    bytes += batch.bytes;
+    records += batch.place.last_offset + 1 - batch.place.base_offset;
+  }
+  if (batches == 0) return;
   ShardMetrics& metrics = shard_.metrics();
-  metrics.append_stall.record(steady_now() - began);
-  metrics.produce_batches.add();
-  metrics.produce_records.add(static_cast<std::uint64_t>(header.record_count));
-  metrics.produce_bytes.add(batch.size());
-  metrics.segments_rolled.add(log_->segment_count() - segments_before);
-  metrics.producers_forgotten.add(log_->producers_dropped() - dropped_before);
-  metrics.unsynced_bytes.add(static_cast<std::int64_t>(batch.size()));
-  ++appends_unsynced_;
+  metrics.produce_batches.add(batches);
+  metrics.produce_records.add(static_cast<std::uint64_t>(records));
+  metrics.produce_bytes.add(bytes);
+  metrics.unsynced_bytes.add(static_cast<std::int64_t>(bytes));
+  appends_unsynced_ += batches;
   if (config_->flush_on_ack) {
     plan_sync();
   } else {
     // Nobody waits for the disk: it is synced as the topic says, or by the checkpointer.
     advance_high_watermark();
-    note_unsynced(header.record_count);
+    note_unsynced(records);
   }
-  shard_.mark_dirty(*this, batch.size());
-  return PartitionAppend{.base_offset = info.base_offset,
-                         .end_offset = info.last_offset + 1,
-                         .append_time = append_time,
-                         .log_start_offset = log_->log_start_offset()};
+  shard_.mark_dirty(*this, bytes);
 }
 
 void Partition::fail_append(const ErrorCode& error) {
@@ -109,15 +166,11 @@ void Partition::when_committed(Offset end, Committed done) {
 void Partition::plan_sync() {
   if (sync_planned_ || sync_running_) return;
   sync_planned_ = true;
-  // At the end of the turn: all batches that arrived together share one sync.
-  shard_.loop().at_end_of_turn([self = shared_from_this()] {
-    self->sync_planned_ = false;
-    self->start_sync();
-  });
+  plan_end_of_turn();
 }
 
 // flush.messages and flush.ms: when at the latest a sync begins that nobody waits for.
-void Partition::note_unsynced(std::int32_t records) {
+void Partition::note_unsynced(std::int64_t records) {
   records_unsynced_ += records;
   if (wants_flush()) return plan_sync();
   flush_in_time();
@@ -141,6 +194,11 @@ void Partition::flush_is_due() {
 }
 
 void Partition::start_sync() {
+  (void)write_staged();
+  begin_sync();
+}
+
+void Partition::begin_sync() {
   if (sync_running_ || abandoned_ || log_->is_offline()) return;
   std::optional<SyncJob> job = log_->begin_sync();
   if (!job) return;
@@ -240,6 +298,7 @@ void Partition::wake_watches() {
 }
 
 void Partition::abandon(const ErrorCode& error) {
+  (void)write_staged();
   // No sync will take them off the count any more.
   if (!abandoned_) {
     shard_.metrics().unsynced_bytes.add(-static_cast<std::int64_t>(log_->unsynced_bytes()));

@@ -74,6 +74,7 @@ struct PartitionRead {
 
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
+  using Appended = std::function<void(const Result<PartitionAppend>&)>;
   using Committed = std::function<void(const ErrorCode&)>;
   using ReadDone = std::function<void(PartitionRead)>;
   using TimeFound = std::function<void(const Result<TimestampOffset>&)>;
@@ -92,15 +93,21 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   void set_config(std::shared_ptr<const TopicConfig> config);
 
+  // Writes what was appended in this turn now, not at its end. Whoever appended has been told of an
+  // error when this returns.
+  Result<void> write_staged();
+
   // Syncs what is not synced yet unless a sync is under way.
   void start_sync();
 
   // Appends one validated batch after the idempotence rules (KIP-98): a batch that is there already
-  // gives the offsets of the first time.
+  // gives the offsets of the first time. All batches of a turn are written together at its end.
   //
-  // batch    patched in place
+  // batch    patched in place; stays until `appended` is called
+  // appended called once on this shard when the batch is in the log or never will be; maybe inside
+  //          the call
   // Errors   as ProducerState::check; any I/O code: the log may be offline from here on
-  Result<PartitionAppend> append(MutableByteView batch, const BatchHeader& header);
+  void append(MutableByteView batch, const BatchHeader& header, Appended appended);
 
   // Calls `done` once the high watermark has reached `end`, or with an error when it never will;
   // maybe inside the call.
@@ -139,8 +146,21 @@ class Partition : public std::enable_shared_from_this<Partition> {
     Committed done;
   };
 
+  // A batch of this turn, on its way into the log; or one that is there already or will be with
+  // those before it.
+  struct Staged {
+    AppendInfo place;
+    Timestamp append_time = kNoTimestamp;
+    std::size_t bytes = 0;  // 0: a duplicate
+    Appended appended;
+  };
+
+  Result<AppendInfo> stage(MutableByteView batch, const BatchHeader& header, Timestamp append_time);
+  void plan_end_of_turn();
+  void note_written(const std::vector<Staged>& written);
   void plan_sync();
-  void note_unsynced(std::int32_t records);
+  void begin_sync();
+  void note_unsynced(std::int64_t records);
   void plan_next_sync();
   void flush_in_time();
   void flush_is_due();
@@ -163,6 +183,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::unique_ptr<PartitionLog> log_;
   std::deque<AckWaiter> ack_waiters_;  // in order of `end`
   std::vector<FetchWatch> watches_;
+  std::vector<Staged> staged_;
+  bool end_of_turn_planned_ = false;
   bool sync_planned_ = false;
   bool abandoned_ = false;
   bool sync_running_ = false;

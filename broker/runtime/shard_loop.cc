@@ -35,6 +35,7 @@ namespace {
 // With work coming in all the time there is always something ready: without a bound one client that
 // streams without waiting would keep all others' answers from being sent.
 constexpr Duration kTurnMax = std::chrono::milliseconds{1};
+constexpr int kEndRounds = 2;
 
 }  // namespace
 
@@ -58,6 +59,7 @@ struct ShardLoop::State {
   std::uint64_t timers_made = 0;
   Instant armed_for = Instant::max();
   std::vector<Task> end_of_turn;
+  std::vector<Task> end_of_turn_running;
   bool stopping = false;
   std::thread thread;
 };
@@ -81,17 +83,20 @@ void ShardLoop::run() {
     const Instant began = steady_now();
     while (state_->context.poll_one() > 0 && steady_now() - began < kTurnMax) {
     }
-    // Work of this turn may add work for its end; take what is there now, so that a turn ends.
-    std::vector<Task> last;
-    last.swap(state_->end_of_turn);
-    for (Task& task : last) task();
-    if (state_->end_of_turn.empty()) {
-      last.clear();
-      state_->end_of_turn.swap(last);  // keeps the vector's memory
-    } else {
-      asio::post(state_->context, [] {});
+    // Work for the end of a turn may add more: appends end with an answer, and answers are sent at
+    // the end. What these add waits for the next turn, so that a turn ends.
+    for (int rounds = 0; rounds < kEndRounds && !state_->end_of_turn.empty(); ++rounds) {
+      run_end_of_turn();
     }
+    if (!state_->end_of_turn.empty()) asio::post(state_->context, [] {});
   }
+}
+
+void ShardLoop::run_end_of_turn() {
+  std::vector<Task>& last = state_->end_of_turn_running;  // kept for its memory
+  last.swap(state_->end_of_turn);
+  for (Task& task : last) task();
+  last.clear();
 }
 
 void ShardLoop::post(Task task) { state_->mailbox.post(sender_slot(), std::move(task)); }

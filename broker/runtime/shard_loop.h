@@ -71,6 +71,7 @@ class ShardLoop {
   struct State;
 
   void run();
+  void run_end_of_turn();
   void wait_for_mail();
   void arm_timer();
   void run_due_timers();

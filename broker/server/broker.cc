@@ -1,7 +1,6 @@
 #include "broker/server/broker.h"
 
 #include <sys/random.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +13,7 @@
 #include "broker/http/http_sessions.h"
 #include "broker/logging/log.h"
 #include "broker/net/listener.h"
+#include "broker/runtime/machine.h"
 #include "broker/server/admin.h"
 #include "broker/server/damage_log.h"
 #include "broker/server/disk_guard.h"
@@ -38,17 +38,6 @@ std::uint64_t random_seed() {
   const ssize_t got = ::getrandom(&seed, sizeof(seed), 0);
   STRANDLINE_ASSERT(got == sizeof(seed));
   return seed;
-}
-
-// The soft limit on descriptors, raised to the hard one: connections and segments share it.
-std::size_t descriptors_max() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  if (limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::getrlimit(RLIMIT_NOFILE, &limit);
-  }
-  return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
 }
 
 std::size_t shard_count(const Settings& settings) {
@@ -129,7 +118,7 @@ struct Broker::State {
 };
 
 StartResult Broker::State::open_data() {
-  const std::size_t descriptors = descriptors_max();
+  const std::size_t descriptors = raise_descriptors_max();
   const std::size_t files_max = settings.files_open_max > 0
                                     ? static_cast<std::size_t>(settings.files_open_max)
                                     : std::max<std::size_t>(16, descriptors / 2);

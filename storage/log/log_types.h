@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "protocol/base/bytes.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/ids.h"
 #include "protocol/proto/storage_records.h"
+#include "protocol/record/batch.h"
 #include "storage/io/disk.h"
 
 namespace strandline {
@@ -59,6 +61,13 @@ class DamageReporter {
 struct RecoveryPoint {
   bool known = false;  // false: no checkpoint, everything is scanned
   PartitionCheckpoint state;
+};
+
+// A batch that has its place at the end of the log and is not written yet.
+struct StagedBatch {
+  ByteView bytes;  // borrowed
+  BatchHeader header;
+  Timestamp append_time = kNoTimestamp;
 };
 
 struct AppendInfo {

@@ -73,47 +73,76 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(Disk& disk, std::string
 
 // --- appending
 
-Result<AppendInfo> PartitionLog::append_as_leader(MutableByteView batch, BatchHeader header,
+Result<AppendInfo> PartitionLog::append_as_leader(MutableByteView batch, const BatchHeader& header,
                                                   LeaderEpoch epoch, Timestamp append_time) {
-  if (epoch < epochs_.latest()) return Errc::fenced_leader_epoch;
-  header.base_offset = log_end_;
-  header.leader_epoch = epoch;
-  assign_batch_offset(batch, header.base_offset, epoch);
-  return append(batch, header, append_time);
+  STRANDLINE_TRY(const AppendInfo info, stage_as_leader(batch, header, epoch, append_time));
+  STRANDLINE_TRYV(write_staged());
+  return info;
 }
 
 Result<AppendInfo> PartitionLog::append_as_follower(ByteView batch, const BatchHeader& header,
                                                     Timestamp append_time) {
   if (header.base_offset != log_end_) return Errc::offset_out_of_range;
   if (header.leader_epoch < epochs_.latest()) return Errc::fenced_leader_epoch;
-  return append(batch, header, append_time);
+  STRANDLINE_TRY(const AppendInfo info, stage(batch, header, append_time));
+  STRANDLINE_TRYV(write_staged());
+  return info;
 }
 
-Result<AppendInfo> PartitionLog::append(ByteView batch, const BatchHeader& header,
-                                        Timestamp append_time) {
+Result<AppendInfo> PartitionLog::stage_as_leader(MutableByteView batch, BatchHeader header,
+                                                 LeaderEpoch epoch, Timestamp append_time) {
+  if (epoch < epochs_.latest()) return Errc::fenced_leader_epoch;
+  header.base_offset = staged_.empty() ? log_end_ : staged_.back().header.next_offset();
+  header.leader_epoch = epoch;
+  assign_batch_offset(batch, header.base_offset, epoch);
+  return stage(batch, header, append_time);
+}
+
+Result<AppendInfo> PartitionLog::stage(ByteView batch, const BatchHeader& header,
+                                       Timestamp append_time) {
   if (offline_) return Errc::log_offline;
   STRANDLINE_ASSERT(batch.size() == header.size_bytes());
-  if (must_roll(batch.size(), header, append_time)) {
+  if (must_roll(header, append_time)) {
+    STRANDLINE_ASSERT(staged_.empty());
     STRANDLINE_TRYV(roll());
   }
-  Segment& segment = active();
-  const Result<void> written =
-      segment.append(batch, header, append_time, config_.index_interval_bytes);
+  staged_.push_back({batch, header, append_time});
+  staged_bytes_ += batch.size();
+  producers_.update(header, append_time);
+  return AppendInfo{header.base_offset, header.last_offset()};
+}
+
+Result<void> PartitionLog::write_staged() {
+  if (staged_.empty()) return success();
+  const Result<void> written = offline_ ? Result<void>{Errc::log_offline}
+                                        : active().append(staged_, config_.index_interval_bytes);
   if (!written) {
-    // A part of the batch may be in the file. Cut off, the next append writes over it; when even
-    // that fails nothing is known about the file any more.
-    if (!segment.cut_rest()) offline_ = true;
+    drop_staged();
     return written.error();
   }
-  if (unsynced_.empty() || unsynced_.back().get() != &segment) {
+  if (unsynced_.empty() || unsynced_.back() != segments_.rbegin()->second) {
     unsynced_.push_back(segments_.rbegin()->second);
   }
-  unsynced_bytes_ += batch.size();
-  bytes_since_snapshot_ += batch.size();
-  epochs_.on_batch(header.leader_epoch, header.base_offset);
-  producers_.update(header, append_time);
-  log_end_ = header.next_offset();
-  return AppendInfo{header.base_offset, header.last_offset()};
+  unsynced_bytes_ += staged_bytes_;
+  bytes_since_snapshot_ += staged_bytes_;
+  for (const StagedBatch& batch : staged_) {
+    epochs_.on_batch(batch.header.leader_epoch, batch.header.base_offset);
+  }
+  log_end_ = staged_.back().header.next_offset();
+  staged_.clear();
+  staged_bytes_ = 0;
+  return success();
+}
+
+// A part of them may be in the file. Cut off, the next write goes over it; when even that fails
+// nothing is known about the file any more. Their producers are taken back to what the log says.
+void PartitionLog::drop_staged() {
+  const bool has_producers = std::ranges::any_of(
+      staged_, [](const StagedBatch& batch) { return batch.header.has_producer(); });
+  staged_.clear();
+  staged_bytes_ = 0;
+  if (offline_) return;
+  if (!active().cut_rest() || (has_producers && !replay_producers())) offline_ = true;
 }
 
 std::int64_t PartitionLog::age_ms_max(const Segment& segment) const {
@@ -124,13 +153,15 @@ std::int64_t PartitionLog::age_ms_max(const Segment& segment) const {
          static_cast<std::int64_t>(prng.below(static_cast<std::uint64_t>(span)));
 }
 
-bool PartitionLog::must_roll(std::size_t bytes, const BatchHeader& header, Timestamp now) const {
+bool PartitionLog::must_roll(const BatchHeader& header, Timestamp now) const {
   const Segment& segment = active();
-  if (segment.size() == 0) return false;
+  const std::uint64_t size = segment.size() + staged_bytes_;
+  if (size == 0) return false;
   const std::uint64_t limit =
       std::min(static_cast<std::uint64_t>(config_.segment_bytes), kSegmentBytesLimit);
-  if (segment.size() + bytes > limit) return true;
-  if (segment.index_bytes() + OffsetEntry::kBytes >
+  if (size + header.size_bytes() > limit) return true;
+  // Each staged batch may add a row, and this one may.
+  if (segment.index_bytes() + (staged_.size() + 1) * OffsetEntry::kBytes >
       static_cast<std::size_t>(config_.segment_index_bytes)) {
     return true;
   }
@@ -248,6 +279,11 @@ PartitionCheckpoint PartitionLog::checkpoint() const {
 
 bool PartitionLog::wants_producer_snapshot() const {
   return bytes_since_snapshot_ >= kSnapshotEveryBytes;
+}
+
+ProducerSnapshot PartitionLog::producer_snapshot() const {
+  STRANDLINE_ASSERT(staged_.empty());
+  return producers_.snapshot(log_end_);
 }
 
 void PartitionLog::producer_snapshot_written(Offset next_offset) {

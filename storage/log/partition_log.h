@@ -71,15 +71,33 @@ class PartitionLog {
     return producers_.check(header);
   }
 
-  // Appends one batch at the end: gives it its offset and epoch in place, rolls first when the
-  // segment is full or too old. Written to the page cache; durable after a sync.
+  // Gives one batch its place at the end: its offset and epoch are set in it, and the next check
+  // of its producer knows it. write_staged() writes it, together with all that were staged since
+  // the last time; until then it lies beyond the log end. Rolls first when the segment is full or
+  // too old.
   //
-  // batch    one whole validated batch; header is its header
+  // batch    one whole validated batch that stays as it is until then; header is its header
+  // Needs    nothing staged when must_roll()
   // Errors   log_offline            an earlier write or sync failed
   //          fenced_leader_epoch    the epoch is older than the latest in the log
-  //          any I/O code           the log is offline now
-  Result<AppendInfo> append_as_leader(MutableByteView batch, BatchHeader header, LeaderEpoch epoch,
-                                      Timestamp append_time);
+  //          any I/O code           it could not roll; nothing has changed
+  Result<AppendInfo> stage_as_leader(MutableByteView batch, BatchHeader header, LeaderEpoch epoch,
+                                     Timestamp append_time);
+
+  // Whether a batch with this header begins a new segment.
+  bool must_roll(const BatchHeader& header, Timestamp now) const;
+
+  // Writes what is staged, to the page cache: durable after a sync. Nothing staged: does nothing.
+  //
+  // Errors   log_offline    an earlier write or sync failed
+  //          any I/O code   nothing of it is in the log, and producers are what they were; or the
+  //          log
+  //                         is offline now
+  Result<void> write_staged();
+
+  // Stages one batch and writes it.
+  Result<AppendInfo> append_as_leader(MutableByteView batch, const BatchHeader& header,
+                                      LeaderEpoch epoch, Timestamp append_time);
 
   // Appends a leader's batch as it is. Its base offset is the log end.
   //
@@ -115,8 +133,8 @@ class PartitionLog {
   // along when it lies in that batch), and takes producers back to what they were there. Waits for
   // the disk.
   //
-  // Needs    end >= log start; a checkpoint whose flushed end is not above it is on the disk
-  // Errors   any I/O code: the log is offline now
+  // Needs    end >= log start; nothing staged; a checkpoint whose flushed end is not above it is on
+  // the disk Errors   any I/O code: the log is offline now
   Result<void> truncate_to(Offset end);
 
   struct Retention {
@@ -138,7 +156,9 @@ class PartitionLog {
   // True when recovery would have to replay much to know its producers.
   bool wants_producer_snapshot() const;
   // The state at the log end, to be written by write_producer_snapshot(); then tell the log.
-  ProducerSnapshot producer_snapshot() const { return producers_.snapshot(log_end_); }
+  //
+  // Needs    nothing staged
+  ProducerSnapshot producer_snapshot() const;
   void producer_snapshot_written(Offset next_offset);
 
   // A term of this leader begins, at the log end; also when nothing is ever appended in it.
@@ -160,10 +180,10 @@ class PartitionLog {
   PartitionLog(Disk& disk, std::string directory, const LogConfig& config,
                DamageReporter& reporter);
 
-  Result<AppendInfo> append(ByteView batch, const BatchHeader& header, Timestamp append_time);
+  Result<AppendInfo> stage(ByteView batch, const BatchHeader& header, Timestamp append_time);
+  void drop_staged();
   // How old a segment may become: segment.ms less its jitter, the same after each restart.
   std::int64_t age_ms_max(const Segment& segment) const;
-  bool must_roll(std::size_t bytes, const BatchHeader& header, Timestamp now) const;
   Result<void> roll();
   Result<std::shared_ptr<Segment>> create_segment(Offset base_offset);
   Result<void> drop_segment(Segments::iterator at);
@@ -188,6 +208,8 @@ class PartitionLog {
   ProducerState producers_;
   Offset snapshot_offset_{0};  // of the newest producer snapshot
   std::uint64_t bytes_since_snapshot_ = 0;
+  std::vector<StagedBatch> staged_;  // their offsets go on from the log end
+  std::uint64_t staged_bytes_ = 0;
   std::vector<std::shared_ptr<Segment>> unsynced_;  // written since the last sync began
   std::uint64_t unsynced_bytes_ = 0;
   bool directory_unsynced_ = false;

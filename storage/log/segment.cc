@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <vector>
 
 #include "protocol/base/errc.h"
 
@@ -42,13 +43,18 @@ SegmentTimes Segment::times() const {
   return times_;
 }
 
-Result<void> Segment::append(ByteView batch, const BatchHeader& header, Timestamp append_time,
+Result<void> Segment::append(std::span<const StagedBatch> batches,
                              std::int64_t index_interval_bytes) {
   const std::uint64_t position = size();
-  STRANDLINE_TRYV(file_->write_at(position, batch));
-  recovered(header, append_time, index_interval_bytes);
+  std::vector<ByteView> pieces;
+  pieces.reserve(batches.size());
+  for (const StagedBatch& batch : batches) pieces.push_back(batch.bytes);
+  STRANDLINE_TRYV(file_->write_at(position, pieces));
+  for (const StagedBatch& batch : batches) {
+    recovered(batch.header, batch.append_time, index_interval_bytes);
+  }
   // What this process wrote is what it checked before.
-  checked_.add(position, position + batch.size());
+  checked_.add(position, size());
   return success();
 }
 

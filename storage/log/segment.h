@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -70,9 +71,9 @@ class Segment {
   std::string path(std::string_view suffix) const;
   SegmentTimes times() const;
 
-  // Writes one batch at the end. On an error the file may hold part of it beyond size().
-  Result<void> append(ByteView batch, const BatchHeader& header, Timestamp append_time,
-                      std::int64_t index_interval_bytes);
+  // Writes batches at the end, all at once. On an error the file may hold part of them beyond
+  // size().
+  Result<void> append(std::span<const StagedBatch> batches, std::int64_t index_interval_bytes);
 
   // Takes note of a batch that is in the file at size().
   void recovered(const BatchHeader& header, Timestamp append_time,

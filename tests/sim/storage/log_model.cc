@@ -63,8 +63,7 @@ bool LogModel::is_known(const ModelBatch& batch) const {
   if (const ModelBatch* here = find(batch.header.base_offset); here != nullptr && is_it(*here)) {
     return true;
   }
-  if (in_flight_.has_value() && is_it(*in_flight_)) return true;
-  return std::any_of(old_tails_.begin(), old_tails_.end(), is_it);
+  return std::ranges::any_of(in_flight_, is_it) || std::ranges::any_of(old_tails_, is_it);
 }
 
 void LogModel::recover(const std::vector<ModelBatch>& recovered, Offset log_start, Offset log_end) {
@@ -93,7 +92,7 @@ void LogModel::recover(const std::vector<ModelBatch>& recovered, Offset log_star
   }
   if (end() != log_end) throw Violation{"the log ends inside a batch, at " + text(log_end)};
   old_tails_.clear();
-  in_flight_.reset();
+  in_flight_.clear();
   promised_ = log_end;  // recovery synced it
 }
 

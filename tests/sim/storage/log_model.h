@@ -4,7 +4,6 @@
 // Thread   one owner
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,9 +38,8 @@ class LogModel {
   // Everything before the call is on the disk: cut batches stay cut.
   void synced() { old_tails_.clear(); }
 
-  // The append under way when a crash struck: it may be there afterwards or not.
-  void set_in_flight(std::optional<ModelBatch> batch) { in_flight_ = std::move(batch); }
-  const std::optional<ModelBatch>& in_flight() const { return in_flight_; }
+  // The write under way when a crash struck: any number of its batches may be there afterwards.
+  void set_in_flight(std::vector<ModelBatch> batches) { in_flight_ = std::move(batches); }
 
   // The log recovered to hold `batches` from its start to `log_end`: takes over what a crash left.
   //
@@ -69,7 +67,7 @@ class LogModel {
 
   std::vector<ModelBatch> batches_;    // from offset 0, without gaps
   std::vector<ModelBatch> old_tails_;  // cut, but perhaps not for good
-  std::optional<ModelBatch> in_flight_;
+  std::vector<ModelBatch> in_flight_;
   Offset promised_{0};
 };
 

@@ -90,7 +90,8 @@ class LogRun {
     const std::uint64_t pick = prng_.below(100);
     trail(pick);
     const int producer = static_cast<int>(prng_.below(3));
-    if (pick < 42) return world_.append(producer);
+    if (pick < 32) return world_.append(producer);
+    if (pick < 42) return world_.append_group();
     if (pick < 46) return world_.append_plain();
     if (pick < 49) return world_.append_again(producer);
     if (pick < 51) return world_.append_gap(producer);

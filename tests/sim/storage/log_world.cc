@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "protocol/base/errc.h"
 #include "protocol/record/builder.h"
@@ -201,6 +202,7 @@ void LogWorld::crash(const CrashModel& model) {
   log_.reset();
   checkpoint_.reset();
   sync_job_.reset();
+  staged_.clear();
   disk_.crash(model);
   disk_.clear_faults();
   if (model.bytes != CrashModel::Bytes::all) lossless_ = false;
@@ -243,25 +245,45 @@ std::vector<std::byte> LogWorld::make_batch(const Producer* producer) {
   return bytes;
 }
 
-std::optional<AppendInfo> LogWorld::append_bytes(std::vector<std::byte> bytes) {
+bool LogWorld::stage(std::vector<std::byte> bytes, Sent* sent) {
   const BatchHeader header = parse_batch(bytes).value();
-  assign_batch_offset(bytes, log_->log_end_offset(), leader_epoch_);
-  model_.set_in_flight(ModelBatch{parse_batch(bytes).value(), bytes, now_});
+  if (log_->must_roll(header, now_) && !write_staged()) return false;
   const std::size_t segments = log_->segment_count();
-  const auto appended = log_->append_as_leader(bytes, header, leader_epoch_, now_);
-  if (appended.has_error()) {
-    note("append failed: " + appended.error().message());
-    return std::nullopt;
+  const auto placed = log_->stage_as_leader(bytes, header, leader_epoch_, now_);
+  if (placed.has_error()) {
+    note("append failed: " + placed.error().message());
+    return false;
   }
-  if (log_->segment_count() != segments) note("rolled at " + text(appended.value().base_offset));
+  if (log_->segment_count() != segments) note("rolled at " + text(placed.value().base_offset));
   stats_.rolls += log_->segment_count() - segments;
-  ++stats_.appends;
-  ModelBatch batch{parse_batch(bytes).value(), std::move(bytes), now_};
-  model_.set_in_flight(std::nullopt);
-  model_.append(std::move(batch));
+  staged_.push_back({std::move(bytes), placed.value(), sent});
+  return true;
+}
+
+bool LogWorld::write_staged() {
+  std::vector<ModelBatch> batches;
+  for (const Staged& staged : staged_) {
+    batches.push_back({parse_batch(staged.bytes).value(), staged.bytes, now_});
+  }
+  model_.set_in_flight(batches);
+  const auto written = log_->write_staged();
+  const std::vector<Staged> staged = std::exchange(staged_, {});
+  if (written.has_error()) {
+    note("write failed: " + written.error().message());
+    if (!log_->is_offline()) check_producers();
+    return false;
+  }
+  model_.set_in_flight({});
+  for (ModelBatch& batch : batches) model_.append(std::move(batch));
+  for (const Staged& batch : staged) {
+    ++stats_.appends;
+    if (batch.sent == nullptr) continue;
+    batch.sent->base_offset = batch.place.base_offset;
+    batch.sent->next_offset = batch.place.last_offset + 1;
+  }
   if (model_.end() != log_->log_end_offset()) throw Violation{"an append moved the end wrongly"};
   if (options_.plant == Plant::ack_before_sync) acknowledge(log_->log_end_offset());
-  return appended.value();
+  return true;
 }
 
 bool LogWorld::send(Producer& producer, Sent& sent, bool must_be_duplicate) {
@@ -285,11 +307,7 @@ bool LogWorld::send(Producer& producer, Sent& sent, bool must_be_duplicate) {
     return true;
   }
   if (must_be_duplicate) throw Violation{"a batch sent again was appended again"};
-  const auto appended = append_bytes(sent.bytes);
-  if (!appended.has_value()) return false;
-  sent.base_offset = appended->base_offset;
-  sent.next_offset = appended->last_offset + 1;
-  return true;
+  return stage(sent.bytes, &sent) && write_staged();
 }
 
 void LogWorld::append(int which) {
@@ -298,11 +316,9 @@ void LogWorld::append(int which) {
   for (Sent& refused : producer.unacknowledged) {
     if (refused.next_offset == kNoOffset && !send(producer, refused, false)) return;
   }
-  if (producer.unacknowledged.size() >= kUnacknowledgedMax) return;
-  Sent sent{.bytes = make_batch(&producer)};
-  producer.next_sequence = sequence_after(parse_batch(sent.bytes).value().last_sequence(), 1);
-  producer.unacknowledged.push_back(std::move(sent));
-  send(producer, producer.unacknowledged.back(), false);
+  Sent* sent = make_sent(producer);
+  if (sent == nullptr) return;
+  send(producer, *sent, false);
   if (options_.plant == Plant::ack_before_sync) acknowledge(log_->log_end_offset());
 }
 
@@ -333,7 +349,40 @@ void LogWorld::append_gap(int which) {
   if (checked.has_value()) throw Violation{"a gap in the sequence was accepted"};
 }
 
-void LogWorld::append_plain() { append_bytes(make_batch(nullptr)); }
+void LogWorld::append_plain() {
+  if (stage(make_batch(nullptr), nullptr)) write_staged();
+}
+
+LogWorld::Sent* LogWorld::make_sent(Producer& producer) {
+  if (producer.unacknowledged.size() >= kUnacknowledgedMax) return nullptr;
+  Sent sent{.bytes = make_batch(&producer)};
+  producer.next_sequence = sequence_after(parse_batch(sent.bytes).value().last_sequence(), 1);
+  producer.unacknowledged.push_back(std::move(sent));
+  return &producer.unacknowledged.back();
+}
+
+void LogWorld::append_group() {
+  const std::uint64_t count = 2 + prng_.below(5);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (prng_.chance(1, 5)) {
+      if (!stage(make_batch(nullptr), nullptr)) return;
+      continue;
+    }
+    Producer& producer = producers_[prng_.below(producers_.size())];
+    const bool refused = std::ranges::any_of(producer.unacknowledged, [this](const Sent& sent) {
+      return sent.next_offset == kNoOffset &&
+             std::ranges::none_of(staged_, [&](const Staged& s) { return s.sent == &sent; });
+    });
+    if (refused) continue;  // it is sent first, by an append
+    Sent* sent = make_sent(producer);
+    if (sent == nullptr) continue;
+    if (log_->check_producer(parse_batch(sent->bytes).value()).has_error()) {
+      throw Violation{"a batch behind a staged one was refused"};
+    }
+    if (!stage(sent->bytes, sent)) return;
+  }
+  write_staged();
+}
 
 void LogWorld::retry_unacknowledged() {
   restarted_ = true;

@@ -72,6 +72,7 @@ class LogWorld final : public DamageReporter {
   void append_again(int producer);  // one it has sent before
   void append_gap(int producer);    // one that leaves a gap: to be refused
   void append_plain();              // without a producer id
+  void append_group();              // several of all kinds, in one write
   void begin_sync();
   void finish_sync();
   void sync() { begin_sync(), finish_sync(); }
@@ -116,10 +117,21 @@ class LogWorld final : public DamageReporter {
     std::deque<Sent> acknowledged;  // the newest few
   };
 
+  // Has its place in the log, and is not written yet.
+  struct Staged {
+    std::vector<std::byte> bytes;
+    AppendInfo place;
+    Sent* sent;  // none: without a producer
+  };
+
   std::vector<std::byte> make_batch(const Producer* producer);
+  // The next of a producer; none while it has too many without an answer.
+  Sent* make_sent(Producer& producer);
   // True when it was appended or known as a duplicate; false when the disk refused.
   bool send(Producer& producer, Sent& sent, bool must_be_duplicate);
-  std::optional<AppendInfo> append_bytes(std::vector<std::byte> bytes);
+  // Both false when the disk refused: nothing that was staged is in the log then.
+  bool stage(std::vector<std::byte> bytes, Sent* sent);
+  bool write_staged();
   void acknowledge(Offset end);
   void retry_unacknowledged();
   void check_recovered();
@@ -140,6 +152,7 @@ class LogWorld final : public DamageReporter {
   std::unique_ptr<PartitionLog> log_;
   std::optional<SyncJob> sync_job_;
   std::vector<Producer> producers_;
+  std::vector<Staged> staged_;
   Timestamp now_{1'700'000'000'000};
   LeaderEpoch leader_epoch_{0};
   Offset durable_log_start_{0};  // what the checkpoint is known to hold

@@ -8,14 +8,18 @@
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/partition/partition.h"
 #include "broker/partition/shard.h"
+#include "protocol/base/assertion.h"
 #include "protocol/record/builder.h"
 #include "storage/io/sim_disk.h"
 #include "tests/unit/broker/loop_thread.h"
@@ -150,13 +154,37 @@ inline std::vector<std::byte> make_batch(const TestBatch& wanted) {
   return bytes;
 }
 
-// On the shard.
+// On the shard; written at once.
 inline Result<PartitionAppend> append_to(Partition& partition, const TestBatch& wanted) {
   std::vector<std::byte> bytes = make_batch(wanted);
   const auto header = parse_batch(bytes);
   if (!header) return header.error();
-  return partition.append(bytes, header.value());
+  std::optional<Result<PartitionAppend>> outcome;
+  partition.append(bytes, header.value(),
+                   [&outcome](const Result<PartitionAppend>& appended) { outcome = appended; });
+  (void)partition.write_staged();
+  STRANDLINE_ASSERT(outcome.has_value());
+  return *outcome;
 }
+
+// Batches on their way into a partition, as requests hold them. On the shard.
+class StagedBatches {
+ public:
+  void send(Partition& partition, const TestBatch& wanted) {
+    std::vector<std::byte>& bytes = bytes_.emplace_back(make_batch(wanted));
+    partition.append(bytes, parse_batch(bytes).value(),
+                     [this](const Result<PartitionAppend>& appended) {
+                       if (appended && then) then(appended.value());
+                       outcomes.push_back(appended);
+                     });
+  }
+
+  std::vector<Result<PartitionAppend>> outcomes;  // in the order in which they came
+  std::function<void(const PartitionAppend&)> then;
+
+ private:
+  std::list<std::vector<std::byte>> bytes_;
+};
 
 class PartitionHarness : public ShardHarness {
  public:

@@ -46,6 +46,124 @@ TEST_CASE("Partition: appends of one turn share a sync", "[partition]") {
   CHECK(disk.count(DiskCall::sync) == before + 1);
 }
 
+TEST_CASE("Partition: appends of one turn are one write, in their order", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  const std::uint64_t before = disk.count(DiskCall::write);
+  StagedBatches sent;
+  t.on_shard([&] {
+    for (int i = 0; i < 3; ++i) sent.send(*t.partition, {.records = 2});
+    CHECK(sent.outcomes.empty());
+    CHECK(t.partition->bounds().log_end_offset == Offset{0});
+  });
+  REQUIRE(t.reaches([&] { return sent.outcomes.size() == 3; }));
+  CHECK(disk.count(DiskCall::write) == before + 1);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const auto& outcome = sent.outcomes[static_cast<std::size_t>(i)];
+    CHECK(outcome.value().base_offset == Offset{2 * i});
+    CHECK(outcome.value().end_offset == Offset{2 * i + 2});
+  }
+  CHECK(t.metrics.produce_batches.value() == 3);
+  CHECK(t.metrics.produce_records.value() == 6);
+}
+
+TEST_CASE("Partition: a write that fails fails all appends of its turn, and their duplicates",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  StagedBatches sent;
+  const TestBatch first{.producer = ProducerId{7}, .sequence = 0};
+  disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
+  t.on_shard([&] {
+    sent.send(*t.partition, first);
+    sent.send(*t.partition, {.producer = ProducerId{7}, .sequence = 1});
+    sent.send(*t.partition, first);
+  });
+  REQUIRE(t.reaches([&] { return sent.outcomes.size() == 3; }));
+  for (const auto& outcome : sent.outcomes) {
+    CHECK(outcome.error() == boost::system::errc::no_space_on_device);
+  }
+  t.on_shard([&] {
+    CHECK(t.partition->bounds().log_end_offset == Offset{0});
+    CHECK(t.metrics.produce_batches.value() == 0);
+    REQUIRE(t.produce(first).has_value());
+  });
+  CHECK(t.reaches_acks(1));
+}
+
+TEST_CASE("Partition: a duplicate of a batch of the same turn is told the same", "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  StagedBatches sent;
+  const TestBatch batch{.records = 2, .producer = ProducerId{7}, .sequence = 0};
+  t.on_shard([&] {
+    sent.send(*t.partition, batch);
+    sent.send(*t.partition, batch);
+  });
+  REQUIRE(t.reaches([&] { return sent.outcomes.size() == 2; }));
+  CHECK(sent.outcomes[1].value().base_offset == Offset{0});
+  CHECK(sent.outcomes[1].value().end_offset == Offset{2});
+  CHECK(t.partition->bounds().log_end_offset == Offset{2});
+  CHECK(t.metrics.produce_batches.value() == 1);
+  CHECK(t.metrics.produce_duplicates.value() == 1);
+}
+
+TEST_CASE("Partition: a batch that begins a segment sends those before it ahead", "[partition]") {
+  SimDisk disk{1};
+  TopicConfig config;
+  config.segment_bytes = 1024;
+  PartitionHarness t{disk, config};
+  StagedBatches sent;
+  t.on_shard([&] {
+    for (int i = 0; i < 5; ++i) sent.send(*t.partition, {.value_bytes = 400});
+  });
+  REQUIRE(t.reaches([&] { return sent.outcomes.size() == 5; }));
+  for (std::int64_t i = 0; i < 5; ++i) {
+    CHECK(sent.outcomes[static_cast<std::size_t>(i)].value().base_offset == Offset{i});
+  }
+  CHECK(t.on_shard([&] { return t.partition->log().segment_count(); }) == 3);
+  CHECK(t.metrics.segments_rolled.value() == 2);
+}
+
+TEST_CASE("Partition: a batch behind one that could not be written is no gap of the producer's",
+          "[partition]") {
+  SimDisk disk{1};
+  TopicConfig config;
+  config.segment_bytes = 1024;
+  PartitionHarness t{disk, config};
+  StagedBatches sent;
+  disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
+  t.on_shard([&] {
+    for (int i = 0; i < 3; ++i) {
+      sent.send(*t.partition, {.value_bytes = 400, .producer = ProducerId{7}, .sequence = i});
+    }
+    // The third needs a new segment; the write that makes way for it fails, and it with it.
+    REQUIRE(sent.outcomes.size() == 3);
+    for (const auto& outcome : sent.outcomes) {
+      CHECK(outcome.error() == boost::system::errc::no_space_on_device);
+    }
+    CHECK(t.partition->bounds().log_end_offset == Offset{0});
+  });
+}
+
+TEST_CASE("Partition: what is appended as it is abandoned is answered with the reason",
+          "[partition]") {
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  StagedBatches sent;
+  ErrorCode committed;
+  t.on_shard([&] {
+    sent.then = [&](const PartitionAppend& append) {
+      t.partition->when_committed(append.end_offset,
+                                  [&](const ErrorCode& error) { committed = error; });
+    };
+    sent.send(*t.partition, {});
+    t.partition->abandon(make_error_code(Errc::unknown_topic_or_partition));
+    CHECK(sent.outcomes.size() == 1);
+    CHECK(committed == make_error_code(Errc::unknown_topic_or_partition));
+  });
+}
+
 TEST_CASE("Partition: what is appended while a sync runs shares the next one", "[partition]") {
   SimDisk disk{1};
   PartitionHarness t{disk};

@@ -123,7 +123,21 @@ TEST_CASE("ShardLoop: work for the end of a turn runs behind all that was ready"
   CHECK(order == "abc...");
 }
 
-TEST_CASE("ShardLoop: work made at the end of a turn runs at the end of the next", "[shard_loop]") {
+TEST_CASE("ShardLoop: what work at the end of a turn adds runs in the same turn", "[shard_loop]") {
+  LoopThread t;
+  std::string order;
+  t.run([&] {
+    t.loop.at_end_of_turn([&] {
+      order += 'a';
+      t.loop.at_end_of_turn([&] { order += 'b'; });
+      t.loop.post([&] { order += 'c'; });
+    });
+  });
+  REQUIRE(t.reaches([&] { return order.size() == 3; }));
+  CHECK(order == "abc");
+}
+
+TEST_CASE("ShardLoop: work that makes more of itself is spread over turns", "[shard_loop]") {
   LoopThread t;
   int turns = 0;
   std::function<void()> again = [&] {

@@ -95,6 +95,10 @@ AppendInfo LogHarness::append(const BatchSpec& spec) {
   return appended.value();
 }
 
+Result<AppendInfo> LogHarness::try_stage(std::vector<std::byte>& batch) {
+  return log->stage_as_leader(batch, parse_batch(batch).value(), epoch, now);
+}
+
 void LogHarness::append_many(int batches, const BatchSpec& spec) {
   for (int i = 0; i < batches; ++i) append(spec);
 }

@@ -84,6 +84,8 @@ class LogHarness {
   // Appends as the leader of `epoch`; the batch has to be taken.
   AppendInfo append(const BatchSpec& spec = {});
   Result<AppendInfo> try_append(const BatchSpec& spec = {});
+  // Stages as the leader of `epoch`; the batch stays where it is until it is written.
+  Result<AppendInfo> try_stage(std::vector<std::byte>& batch);
   void append_many(int batches, const BatchSpec& spec = {});
   // All appended is durable, and readable.
   void sync();

@@ -128,6 +128,97 @@ TEST_CASE("PartitionLog: a write that fails is cut off, and the log goes on", "[
   CHECK(t.read_all() == std::vector<std::int64_t>{0, 1});
 }
 
+TEST_CASE("PartitionLog: staged batches follow each other, and enter the log together", "[log]") {
+  LogHarness t;
+  t.append();
+  auto first = make_batch(records(3));
+  auto second = make_batch(from_producer(9, 0));
+  auto third = make_batch(from_producer(9, 1));
+  const std::uint64_t writes = t.disk.count(DiskCall::write);
+  CHECK(t.try_stage(first).value().base_offset == Offset{1});
+  CHECK(t.try_stage(second).value().base_offset == Offset{4});
+  CHECK(t.try_stage(third).value().base_offset == Offset{5});
+  CHECK(t.is_duplicate(9, 1));  // what comes behind it has to go on from there
+  CHECK(t.log->log_end_offset() == Offset{1});
+  CHECK(t.disk.count(DiskCall::write) == writes);
+  REQUIRE(t.log->write_staged().has_value());
+  CHECK(t.log->log_end_offset() == Offset{6});
+  CHECK(t.disk.count(DiskCall::write) == writes + 1);
+  REQUIRE(t.log->write_staged().has_value());  // nothing is left
+  CHECK(t.disk.count(DiskCall::write) == writes + 1);
+  t.sync();
+  CHECK(t.read_all() == std::vector<std::int64_t>{0, 1, 4, 5});
+  t.restart();
+  CHECK(t.is_duplicate(9, 1));
+}
+
+TEST_CASE("PartitionLog: staged batches whose write fails are all out of the log", "[log]") {
+  LogHarness t;
+  t.append(from_producer(9, 0));
+  t.sync();
+  const std::uint64_t size = t.log->size_bytes();
+  auto second = make_batch(from_producer(9, 1));
+  auto third = make_batch(from_producer(9, 2));
+  auto other = make_batch(from_producer(8, 0));
+  for (auto* batch : {&second, &third, &other}) REQUIRE(t.try_stage(*batch).has_value());
+  t.disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
+  CHECK(t.log->write_staged().error() == boost::system::errc::no_space_on_device);
+  CHECK_FALSE(t.log->is_offline());
+  CHECK(t.log->log_end_offset() == Offset{1});
+  CHECK(t.size_of(file_of(0, ".log")) == size);
+  CHECK(t.is_duplicate(9, 0));
+  CHECK_FALSE(t.is_duplicate(9, 1));
+  CHECK_FALSE(t.is_duplicate(8, 0));
+  CHECK(t.log->producers().size() == 1);
+  t.append(from_producer(9, 1));  // as its producer sends it again
+  t.append(from_producer(8, 0));
+  t.sync();
+  CHECK(t.read_all() == std::vector<std::int64_t>{0, 1, 2});
+}
+
+TEST_CASE("PartitionLog: a failed write whose producers cannot be read back takes the log offline",
+          "[log]") {
+  LogHarness t;
+  t.append(from_producer(9, 0));
+  auto second = make_batch(from_producer(9, 1));
+  REQUIRE(t.try_stage(second).has_value());
+  t.disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
+  t.disk.plan({.call = DiskCall::read, .nth = 1, .repeat = 100});
+  CHECK(t.log->write_staged().error() == boost::system::errc::no_space_on_device);
+  CHECK(t.log->is_offline());
+}
+
+TEST_CASE("PartitionLog: nothing is staged on a log that a sync took offline", "[log]") {
+  LogHarness t;
+  t.append();
+  auto batch = make_batch(from_producer(9, 0));
+  REQUIRE(t.try_stage(batch).has_value());
+  t.disk.plan({.call = DiskCall::sync});
+  auto job = t.log->begin_sync();
+  t.log->finish_sync(*job, run(*job));
+  CHECK(t.log->write_staged().error() == Errc::log_offline);
+  CHECK(t.log->log_end_offset() == Offset{1});
+  CHECK(t.try_stage(batch).error() == Errc::log_offline);
+}
+
+TEST_CASE("PartitionLog: what is staged counts towards the size of its segment", "[log]") {
+  LogHarness t{two_a_segment()};
+  auto first = make_batch({});
+  auto second = make_batch({});
+  auto third = make_batch({});
+  const BatchHeader header = parse_batch(third).value();
+  REQUIRE(t.try_stage(first).has_value());
+  CHECK_FALSE(t.log->must_roll(header, t.now));
+  REQUIRE(t.try_stage(second).has_value());
+  CHECK(t.log->must_roll(header, t.now));
+  REQUIRE(t.log->write_staged().has_value());
+  REQUIRE(t.try_stage(third).has_value());
+  REQUIRE(t.log->write_staged().has_value());
+  CHECK(t.log->segment_count() == 2);
+  t.sync();
+  CHECK(t.read_all() == std::vector<std::int64_t>{0, 1, 2});
+}
+
 TEST_CASE("PartitionLog: a failed write that cannot be cut off takes the log offline", "[log]") {
   LogHarness t;
   t.append();

@@ -20,7 +20,8 @@ struct SegmentHarness {
     const auto batch =
         make_batch({.times = {time}, .value_bytes = value_bytes, .base_offset = next_offset});
     places.push_back(segment->size());
-    REQUIRE(segment->append(batch, parse_batch(batch).value(), now, 1).has_value());
+    const StagedBatch staged{batch, parse_batch(batch).value(), now};
+    REQUIRE(segment->append({&staged, 1}, 1).has_value());
     ++next_offset;
   }
   void reopen() { segment = make(segment->size()); }
