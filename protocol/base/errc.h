@@ -115,29 +115,33 @@ namespace strandline {
   X(rebootstrap_required, 129, "bootstrap anew")
 
 // X(name, number, Kafka code it becomes on the wire, text)
-#define STRANDLINE_OWN_ERRORS(X)                                                      \
-  X(malformed_frame, 1000, 42, "frame does not decode")                               \
-  X(truncated_frame, 1001, 42, "frame ends before its last field")                    \
-  X(frame_too_large, 1002, 42, "frame larger than the limit")                         \
-  X(budget_exceeded, 1003, 42, "message would decode to more memory than it may")     \
-  X(unsupported_api, 1004, 35, "API not served")                                      \
-  X(invalid_uuid, 1005, 42, "not a 22-character URL-safe base64 id")                  \
-  X(corrupt_batch, 1010, 2, "record batch is damaged")                                \
-  X(unsupported_magic, 1011, 87, "record format older than v2")                       \
-  X(decompress_failed, 1012, 2, "compressed records do not decompress")               \
-  X(decompressed_too_large, 1013, 10, "records decompress to more than the limit")    \
-  X(segment_full, 1020, 56, "segment is full, roll it")                               \
-  X(segment_poisoned, 1021, 56, "an earlier write to this segment failed")            \
-  X(log_offline, 1022, 56, "the partition's log is offline")                          \
-  X(would_block, 1023, 56, "not in memory; ask a disk thread")                        \
-  X(corrupt_file, 1024, 56, "file is damaged")                                        \
-  X(unsupported_format, 1025, 56, "file was written by a newer version")              \
-  X(directory_locked, 1026, 56, "another process uses the data directory")            \
-  X(foreign_directory, 1027, 56, "data directory belongs to another cluster or node") \
-  X(disk_full, 1028, 56, "disk is filled to its water mark")                          \
-  X(memory_exhausted, 1030, 89, "memory budget is used up")                           \
-  X(shutting_down, 1031, 8, "broker is shutting down")                                \
-  X(invalid_setting, 1032, 40, "setting is not valid")
+#define STRANDLINE_OWN_ERRORS(X)                                                       \
+  X(malformed_frame, 1000, 42, "frame does not decode")                                \
+  X(truncated_frame, 1001, 42, "frame ends before its last field")                     \
+  X(frame_too_large, 1002, 42, "frame larger than the limit")                          \
+  X(budget_exceeded, 1003, 42, "message would decode to more memory than it may")      \
+  X(unsupported_api, 1004, 35, "API not served")                                       \
+  X(invalid_uuid, 1005, 42, "not a 22-character URL-safe base64 id")                   \
+  X(corrupt_batch, 1010, 2, "record batch is damaged")                                 \
+  X(unsupported_magic, 1011, 87, "record format older than v2")                        \
+  X(decompress_failed, 1012, 2, "compressed records do not decompress")                \
+  X(decompressed_too_large, 1013, 10, "records decompress to more than the limit")     \
+  X(segment_full, 1020, 56, "segment is full, roll it")                                \
+  X(segment_poisoned, 1021, 56, "an earlier write to this segment failed")             \
+  X(log_offline, 1022, 56, "the partition's log is offline")                           \
+  X(would_block, 1023, 56, "not in memory; ask a disk thread")                         \
+  X(corrupt_file, 1024, 56, "file is damaged")                                         \
+  X(unsupported_format, 1025, 56, "file was written by a newer version")               \
+  X(directory_locked, 1026, 56, "another process uses the data directory")             \
+  X(foreign_directory, 1027, 56, "data directory belongs to another cluster or node")  \
+  X(disk_full, 1028, 56, "disk is filled to its water mark")                           \
+  X(memory_exhausted, 1030, 89, "memory budget is used up")                            \
+  X(shutting_down, 1031, 8, "broker is shutting down")                                 \
+  X(invalid_setting, 1032, 40, "setting is not valid")                                 \
+  X(voter_change_pending, 1040, 51, "an earlier change of the voters is not finished") \
+  X(invalid_voters, 1041, 42, "not a change of one voter, or no voters left")          \
+  X(voter_not_caught_up, 1042, 42, "the new voter does not have the log yet")          \
+  X(voters_silent, 1043, 42, "no majority of the new voters is heard from")
 
 enum class Errc : int {
   ok = 0,

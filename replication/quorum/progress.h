@@ -1,0 +1,35 @@
+// What a leader knows of one follower of the metadata log.
+//
+// Thread   values, no state
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "protocol/base/clock.h"
+#include "protocol/base/ids.h"
+
+namespace strandline {
+
+struct Progress {
+  Offset next{0};     // sent next, if the follower has what was sent before
+  Offset flushed{0};  // on its disk, and the same as here
+  std::uint64_t incarnation = 0;
+  std::uint64_t sent_round = 0;
+  std::uint64_t answered_round = 0;
+  // Answers to earlier rounds say nothing about `next`: it was set anew since.
+  std::uint64_t reset_round = 0;
+  std::optional<Instant> heard;
+  // It needs a snapshot, and has this much of it.
+  std::optional<std::uint64_t> snapshot_position;
+  Offset snapshot_offset{0};  // which one
+
+  std::uint64_t in_flight() const { return sent_round - answered_round; }
+
+  void go_to(Offset offset) {
+    next = offset;
+    reset_round = sent_round;
+  }
+};
+
+}  // namespace strandline

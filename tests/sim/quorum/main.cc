@@ -1,0 +1,42 @@
+// strandline_sim_quorum: runs the simulation of the metadata quorum for one seed or many.
+//
+//   strandline_sim_quorum --seed 41        repeats that run exactly; --trace tells each action
+//   strandline_sim_quorum --seeds 2000     seeds 0 to 1999 (or from --seed on)
+//   strandline_sim_quorum --plant NAME     with a mistake made on purpose: some seed must fail
+//
+// Prints a line for each failing seed, a summary, and "N passed, N failed" at the end.
+#include <cstdio>
+
+#include "tests/sim/arguments.h"
+#include "tests/sim/quorum/run.h"
+
+int main(int argc, char** argv) {
+  using namespace strandline::sim::quorum;
+  RunOptions run;
+  const auto arguments = strandline::sim::parse_arguments(
+      argc, argv, "strandline_sim_quorum", plant_names(), [&](std::string_view name) {
+        const auto plant = plant_from_name(name);
+        if (plant) run.plant = *plant;
+        return plant.has_value();
+      });
+  run.trace = arguments.trace;
+  if (arguments.steps > 0) run.steps = arguments.steps;
+  std::uint64_t failed = 0;
+  Stats stats;
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+    const RunOutcome outcome = run_quorum(seed, run);
+    stats.add(outcome.stats);
+    if (outcome.passed) continue;
+    ++failed;
+    std::printf("FAILED: %s\n  again: strandline_sim_quorum --seed %lu --steps %d%s\n",
+                outcome.violation.c_str(), seed, run.steps, arguments.plant_words().c_str());
+  }
+  std::printf(
+      "%lu events: %lu proposals, %lu commits, %lu leaders, %lu truncations, %lu snapshots (%lu "
+      "installed), %lu changes of voters, %lu transfers; %lu crashes, %lu damaged, %lu wiped\n",
+      stats.events, stats.proposals, stats.commits, stats.leaders, stats.truncations,
+      stats.snapshots, stats.installs, stats.voter_changes, stats.transfers, stats.crashes,
+      stats.damages, stats.wipes);
+  std::printf("%lu passed, %lu failed\n", arguments.seeds - failed, failed);
+  return failed == 0 ? 0 : 1;
+}
