@@ -35,6 +35,9 @@ void fill(pb::MetadataRecord& out, const PartitionRecord& record) {
   partition.set_leader_plus_one(record.leader.value() + 1);
   partition.set_leader_epoch(record.leader_epoch.value());
   partition.set_partition_epoch(record.partition_epoch);
+  for (const auto broker : record.elr) partition.add_elr(broker.value());
+  for (const auto broker : record.adding) partition.add_adding(broker.value());
+  for (const auto broker : record.removing) partition.add_removing(broker.value());
 }
 
 void fill(pb::MetadataRecord& out, const RemoveTopicRecord& record) {
@@ -88,18 +91,34 @@ Result<MetadataRecord> read(const pb::TopicRecord& in) {
   return MetadataRecord{TopicRecord{id, in.name()}};
 }
 
+// Broker ids, each once, and of a larger list where there is one.
+Result<std::vector<BrokerId>> read_brokers(const google::protobuf::RepeatedField<std::int32_t>& in,
+                                           const std::vector<BrokerId>* within = nullptr) {
+  std::vector<BrokerId> brokers;
+  for (const auto value : in) {
+    const BrokerId id{value};
+    if (value < 0 || std::ranges::find(brokers, id) != brokers.end()) return Errc::corrupt_file;
+    if (within != nullptr && std::ranges::find(*within, id) == within->end()) {
+      return Errc::corrupt_file;
+    }
+    brokers.push_back(id);
+  }
+  return brokers;
+}
+
 Result<MetadataRecord> read(const pb::PartitionRecord& in) {
   PartitionRecord record;
   STRANDLINE_TRY(record.topic_id, read_id(in.topic_id()));
   record.partition = PartitionIndex{in.partition()};
-  const auto is_broker = [](std::int32_t id) { return id >= 0; };
   if (in.partition() < 0 || in.leader_plus_one() < 0 || in.leader_epoch() < 0 ||
-      in.partition_epoch() < 0 || in.replicas().empty() ||
-      !std::ranges::all_of(in.replicas(), is_broker) || !std::ranges::all_of(in.isr(), is_broker)) {
+      in.partition_epoch() < 0 || in.replicas().empty()) {
     return Errc::corrupt_file;
   }
-  for (const auto id : in.replicas()) record.replicas.emplace_back(id);
-  for (const auto id : in.isr()) record.isr.emplace_back(id);
+  STRANDLINE_TRY(record.replicas, read_brokers(in.replicas()));
+  STRANDLINE_TRY(record.isr, read_brokers(in.isr(), &record.replicas));
+  STRANDLINE_TRY(record.elr, read_brokers(in.elr(), &record.replicas));
+  STRANDLINE_TRY(record.adding, read_brokers(in.adding(), &record.replicas));
+  STRANDLINE_TRY(record.removing, read_brokers(in.removing(), &record.replicas));
   record.leader = BrokerId{in.leader_plus_one() - 1};
   record.leader_epoch = LeaderEpoch{in.leader_epoch()};
   record.partition_epoch = in.partition_epoch();
@@ -177,7 +196,10 @@ struct Describe {
            " replicas=" + list_of(r.replicas) + " isr=" + list_of(r.isr) +
            " leader=" + std::to_string(r.leader.value()) +
            " leader_epoch=" + std::to_string(r.leader_epoch.value()) +
-           " partition_epoch=" + std::to_string(r.partition_epoch);
+           " partition_epoch=" + std::to_string(r.partition_epoch) +
+           (r.elr.empty() ? "" : " elr=" + list_of(r.elr)) +
+           (r.adding.empty() ? "" : " adding=" + list_of(r.adding)) +
+           (r.removing.empty() ? "" : " removing=" + list_of(r.removing));
   }
   std::string operator()(const RemoveTopicRecord& r) const {
     return "remove_topic id=" + to_text(r.topic_id);

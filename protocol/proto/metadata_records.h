@@ -35,6 +35,9 @@ struct PartitionRecord {
   BrokerId leader = kNoBroker;
   LeaderEpoch leader_epoch;
   std::int32_t partition_epoch = 0;
+  std::vector<BrokerId> elr;     // eligible leader replicas: out of sync, yet complete
+  std::vector<BrokerId> adding;  // of a reassignment under way
+  std::vector<BrokerId> removing;
   friend bool operator==(const PartitionRecord&, const PartitionRecord&) = default;
 };
 

@@ -11,7 +11,8 @@ Controller::Controller(ControllerConfig config, const Uuid& cluster_id, std::uin
     : config_(std::move(config)), state_(cluster_id), prng_(seed) {}
 
 std::vector<MetadataRecord> Controller::first_records() const {
-  if (image().features.contains(kMetadataVersionFeature)) return {};
+  const auto level = image().features.find(kMetadataVersionFeature);
+  if (level != image().features.end() && level->second >= kMetadataVersion) return {};
   return {FeatureLevelRecord{std::string{kMetadataVersionFeature}, kMetadataVersion}};
 }
 

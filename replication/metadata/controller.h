@@ -127,7 +127,8 @@ class Controller {
   // `seed` makes the topic ids: unpredictable in production, fixed in tests.
   Controller(ControllerConfig config, const Uuid& cluster_id, std::uint64_t seed);
 
-  // What an empty log begins with: the metadata version. Empty when the log has one.
+  // What a log begins with, or goes on with after an upgrade: the metadata version. Empty when it
+  // has this one.
   std::vector<MetadataRecord> first_records() const;
 
   // A broker has started with a new incarnation; its broker epoch is one more than before.

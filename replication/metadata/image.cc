@@ -10,6 +10,20 @@ namespace strandline {
 std::uint64_t NameHash::operator()(std::string_view name) const { return xxh3(as_bytes(name)); }
 std::uint64_t UuidHash::operator()(const Uuid& id) const { return xxh3(id.bytes); }
 
+PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
+                          const PartitionImage& partition) {
+  return {.topic_id = topic_id,
+          .partition = index,
+          .replicas = partition.replicas,
+          .isr = partition.isr,
+          .leader = partition.leader,
+          .leader_epoch = partition.leader_epoch,
+          .partition_epoch = partition.partition_epoch,
+          .elr = partition.elr,
+          .adding = partition.adding,
+          .removing = partition.removing};
+}
+
 TopicPtr MetadataImage::topic(std::string_view name) const {
   const auto* found = topics.find(name);
   return found == nullptr ? nullptr : *found;
@@ -148,7 +162,10 @@ Result<void> MetadataState::apply_one(const PartitionRecord& record) {
                            .isr = record.isr,
                            .leader = record.leader,
                            .leader_epoch = record.leader_epoch,
-                           .partition_epoch = record.partition_epoch};
+                           .partition_epoch = record.partition_epoch,
+                           .elr = record.elr,
+                           .adding = record.adding,
+                           .removing = record.removing};
   auto& partitions = editable(record.topic_id)->partitions;
   if (is_new) {
     partitions.push_back(std::move(partition));

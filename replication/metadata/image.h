@@ -29,8 +29,15 @@ struct PartitionImage {
   BrokerId leader = kNoBroker;  // kNoBroker: none at present
   LeaderEpoch leader_epoch;
   std::int32_t partition_epoch = 0;  // grows with every change of the partition
+  std::vector<BrokerId> elr;         // eligible leader replicas: out of sync, yet complete
+  std::vector<BrokerId> adding;      // of a reassignment under way
+  std::vector<BrokerId> removing;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
+
+// The record that sets a partition to this state.
+PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
+                          const PartitionImage& partition);
 
 struct TopicImage {
   Uuid id;
@@ -113,7 +120,7 @@ TopicConfig topic_config(const MetadataImage& image, const TopicImage& topic, Br
 
 // The level of "metadata.version" this program writes, and the newest it can read.
 inline constexpr std::string_view kMetadataVersionFeature = "metadata.version";
-inline constexpr std::int32_t kMetadataVersion = 1;
+inline constexpr std::int32_t kMetadataVersion = 2;
 
 // The image while records are applied to it.
 //

@@ -30,14 +30,8 @@ std::uint64_t checksum(ByteView file) {
 void add_topic(std::vector<MetadataRecord>& records, const TopicImage& topic) {
   records.emplace_back(TopicRecord{topic.id, topic.name});
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
-    const auto& partition = topic.partitions[i];
-    records.emplace_back(PartitionRecord{.topic_id = topic.id,
-                                         .partition = PartitionIndex{static_cast<std::int32_t>(i)},
-                                         .replicas = partition.replicas,
-                                         .isr = partition.isr,
-                                         .leader = partition.leader,
-                                         .leader_epoch = partition.leader_epoch,
-                                         .partition_epoch = partition.partition_epoch});
+    records.emplace_back(
+        record_of(topic.id, PartitionIndex{static_cast<std::int32_t>(i)}, topic.partitions[i]));
   }
   for (const auto& [name, value] : topic.configs) {
     records.emplace_back(ConfigRecord{ConfigResource::topic, topic.name, name, value});

@@ -24,6 +24,16 @@ TEST_CASE("Controller: a topic without numbers gets the defaults and is led at o
   }
 }
 
+TEST_CASE("Controller: the log of an older version is raised to this one, once", "[controller]") {
+  Controller controller{ControllerHarness::with_tables({}), Uuid{}, 7};
+  REQUIRE(controller.replay(FeatureLevelRecord{std::string{kMetadataVersionFeature}, 1}));
+  const auto records = controller.first_records();
+  REQUIRE(records.size() == 1);
+  REQUIRE(controller.replay(records[0]));
+  CHECK(controller.image().features.at(std::string{kMetadataVersionFeature}) == kMetadataVersion);
+  CHECK(controller.first_records().empty());
+}
+
 TEST_CASE("Controller: a decision changes nothing before its records are replayed",
           "[controller]") {
   ControllerHarness t;

@@ -1,0 +1,108 @@
+// The next state of one partition: who is in sync, who leads, and what either leaves behind.
+//
+// Complete are the in-sync replicas (ISR) and the eligible leader replicas (ELR, KIP-966): replicas
+// that left the ISR when that left it too small for the high watermark to move (fewer than
+// min.insync.replicas), and so still have every acknowledged record. Leaders come from the ISR,
+// else from the ELR, and otherwise only by an administrator's act.
+//
+// A replica that cut its log at a start may have lost what it acknowledged, as far as it can tell
+// itself. It is not elected while a complete one that cut nothing can be. When all of them cut, all
+// are waited for (after a while two will do), and the longest log wins: a power cut tears tails
+// that were never acknowledged, and one damaged disk is found out by the others.
+//
+// Thread   values and pure functions
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "protocol/base/ids.h"
+#include "replication/metadata/image.h"
+
+namespace strandline {
+
+// How far a replica's log goes; the longer one by epoch first.
+struct ReplicaLogEnd {
+  LeaderEpoch epoch = kNoLeaderEpoch;  // of its last record
+  Offset offset{0};
+
+  friend auto operator<=>(const ReplicaLogEnd&, const ReplicaLogEnd&) = default;
+};
+
+// What is known of a broker, with regard to one partition.
+struct ReplicaStanding {
+  bool can_lead = false;               // registered, not fenced, not stopping
+  std::optional<ReplicaLogEnd> cut;    // it cut its log at its start; this is what was left
+  std::optional<ReplicaLogEnd> found;  // for an unclean election: what it has said it has
+};
+
+enum class Election : std::uint8_t {
+  if_needed,
+  preferred,  // the first replica leads, if it is in sync and can
+  unclean,    // any replica that can, where no complete one is left
+};
+
+class PartitionChange {
+ public:
+  using StandingOf = std::function<ReplicaStanding(BrokerId)>;
+
+  // before   outlives it
+  PartitionChange(const PartitionImage& before, std::int32_t min_insync_replicas,
+                  StandingOf standing);
+
+  // The leader's finding. Needs a non-empty subset of the replicas.
+  void set_isr(std::vector<BrokerId> isr);
+
+  // It is gone for now, with the log it has.
+  void leave_isr(BrokerId broker);
+
+  // Its log lacks something, or may: it is complete no more.
+  void forget(BrokerId broker);
+
+  // Replicas change to `target`: those that are new join first, those that go stay until the new
+  // ones are in sync. With no change but the order that is done at once.
+  void reassign(std::span<const BrokerId> target);
+
+  // Back to what the replicas were before the reassignment; nothing without one under way.
+  void cancel_reassignment();
+
+  // The same broker leads on, in an epoch of its own: it has started again.
+  void renew_leader() { renews_ = true; }
+
+  // How a leader is chosen. Unless it is said: if_needed.
+  void elect(Election how) { how_ = how; }
+
+  // All complete replicas have been waited for long enough.
+  void stop_waiting() { waits_ = false; }
+
+  // The state that follows; none when nothing changes.
+  std::optional<PartitionImage> next() const;
+
+ private:
+  struct Choice {
+    BrokerId leader = kNoBroker;
+    bool unclean = false;
+  };
+
+  void finish_reassignment(PartitionImage& state) const;
+  void keep_eligible(PartitionImage& state) const;
+  void choose_leader(PartitionImage& state) const;
+  Choice choose(const PartitionImage& state) const;
+  BrokerId longest_of_all(const PartitionImage& state) const;
+  BrokerId first_that_can(std::span<const BrokerId> among, bool also_cut) const;
+
+  const PartitionImage& before_;
+  PartitionImage edited_;
+  std::int32_t min_insync_;
+  StandingOf standing_;
+  std::vector<BrokerId> forgotten_;
+  Election how_ = Election::if_needed;
+  bool renews_ = false;
+  bool waits_ = true;
+};
+
+}  // namespace strandline
