@@ -38,6 +38,12 @@ void fill(pb::MetadataRecord& out, const PartitionRecord& record) {
   for (const auto broker : record.elr) partition.add_elr(broker.value());
   for (const auto broker : record.adding) partition.add_adding(broker.value());
   for (const auto broker : record.removing) partition.add_removing(broker.value());
+  for (const auto& replica : record.cut) {
+    auto& cut = *partition.add_cut();
+    cut.set_broker(replica.broker.value());
+    cut.set_last_epoch_plus_one(replica.end.epoch.value() + 1);
+    cut.set_end_offset(replica.end.offset.value());
+  }
 }
 
 void fill(pb::MetadataRecord& out, const RemoveTopicRecord& record) {
@@ -119,6 +125,15 @@ Result<MetadataRecord> read(const pb::PartitionRecord& in) {
   STRANDLINE_TRY(record.elr, read_brokers(in.elr(), &record.replicas));
   STRANDLINE_TRY(record.adding, read_brokers(in.adding(), &record.replicas));
   STRANDLINE_TRY(record.removing, read_brokers(in.removing(), &record.replicas));
+  for (const auto& cut : in.cut()) {
+    const BrokerId broker{cut.broker()};
+    if (std::ranges::find(record.replicas, broker) == record.replicas.end() ||
+        cut.last_epoch_plus_one() < 0 || cut.end_offset() < 0) {
+      return Errc::corrupt_file;
+    }
+    record.cut.push_back(
+        {broker, {LeaderEpoch{cut.last_epoch_plus_one() - 1}, Offset{cut.end_offset()}}});
+  }
   record.leader = BrokerId{in.leader_plus_one() - 1};
   record.leader_epoch = LeaderEpoch{in.leader_epoch()};
   record.partition_epoch = in.partition_epoch();
@@ -199,7 +214,8 @@ struct Describe {
            " partition_epoch=" + std::to_string(r.partition_epoch) +
            (r.elr.empty() ? "" : " elr=" + list_of(r.elr)) +
            (r.adding.empty() ? "" : " adding=" + list_of(r.adding)) +
-           (r.removing.empty() ? "" : " removing=" + list_of(r.removing));
+           (r.removing.empty() ? "" : " removing=" + list_of(r.removing)) +
+           (r.cut.empty() ? "" : " cut=" + std::to_string(r.cut.size()));
   }
   std::string operator()(const RemoveTopicRecord& r) const {
     return "remove_topic id=" + to_text(r.topic_id);

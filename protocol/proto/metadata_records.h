@@ -26,6 +26,20 @@ struct TopicRecord {
   friend bool operator==(const TopicRecord&, const TopicRecord&) = default;
 };
 
+// How far a replica's log goes; the longer one by epoch first.
+struct ReplicaLogEnd {
+  LeaderEpoch epoch = kNoLeaderEpoch;  // of its last record
+  Offset offset{0};
+  friend auto operator<=>(const ReplicaLogEnd&, const ReplicaLogEnd&) = default;
+};
+
+// What was left of a log that its replica cut at a start.
+struct CutReplica {
+  BrokerId broker = kNoBroker;
+  ReplicaLogEnd end;
+  friend bool operator==(const CutReplica&, const CutReplica&) = default;
+};
+
 // The whole state of one partition, new or changed.
 struct PartitionRecord {
   Uuid topic_id;
@@ -38,6 +52,7 @@ struct PartitionRecord {
   std::vector<BrokerId> elr;     // eligible leader replicas: out of sync, yet complete
   std::vector<BrokerId> adding;  // of a reassignment under way
   std::vector<BrokerId> removing;
+  std::vector<CutReplica> cut;  // while there is no leader: complete ones that may lack something
   friend bool operator==(const PartitionRecord&, const PartitionRecord&) = default;
 };
 

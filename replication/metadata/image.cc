@@ -21,7 +21,8 @@ PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
           .partition_epoch = partition.partition_epoch,
           .elr = partition.elr,
           .adding = partition.adding,
-          .removing = partition.removing};
+          .removing = partition.removing,
+          .cut = partition.cut};
 }
 
 TopicPtr MetadataImage::topic(std::string_view name) const {
@@ -165,7 +166,8 @@ Result<void> MetadataState::apply_one(const PartitionRecord& record) {
                            .partition_epoch = record.partition_epoch,
                            .elr = record.elr,
                            .adding = record.adding,
-                           .removing = record.removing};
+                           .removing = record.removing,
+                           .cut = record.cut};
   auto& partitions = editable(record.topic_id)->partitions;
   if (is_new) {
     partitions.push_back(std::move(partition));

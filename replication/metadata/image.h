@@ -32,6 +32,7 @@ struct PartitionImage {
   std::vector<BrokerId> elr;         // eligible leader replicas: out of sync, yet complete
   std::vector<BrokerId> adding;      // of a reassignment under way
   std::vector<BrokerId> removing;
+  std::vector<CutReplica> cut;  // while there is no leader: complete ones that may lack something
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 

@@ -29,6 +29,11 @@ std::vector<BrokerId> in_order(const PartitionImage& state, std::span<const Brok
   return ordered;
 }
 
+const CutReplica* cut_of(const PartitionImage& state, BrokerId broker) {
+  const auto at = std::ranges::find(state.cut, broker, &CutReplica::broker);
+  return at == state.cut.end() ? nullptr : &*at;
+}
+
 }  // namespace
 
 PartitionChange::PartitionChange(const PartitionImage& before, std::int32_t min_insync_replicas,
@@ -47,8 +52,15 @@ void PartitionChange::set_isr(std::vector<BrokerId> isr) {
 
 void PartitionChange::leave_isr(BrokerId broker) { drop(edited_.isr, broker); }
 
+void PartitionChange::note_cut(BrokerId broker, const ReplicaLogEnd& end) {
+  std::erase_if(edited_.cut, [&](const CutReplica& cut) { return cut.broker == broker; });
+  const bool is_complete = contains(edited_.isr, broker) || contains(edited_.elr, broker);
+  if (is_complete) edited_.cut.push_back({broker, end});
+}
+
 void PartitionChange::forget(BrokerId broker) {
   drop(edited_.isr, broker);
+  std::erase_if(edited_.cut, [&](const CutReplica& cut) { return cut.broker == broker; });
   forgotten_.push_back(broker);
 }
 
@@ -118,10 +130,10 @@ void PartitionChange::keep_eligible(PartitionImage& state) const {
 
 // --- who leads
 
-BrokerId PartitionChange::first_that_can(std::span<const BrokerId> among, bool also_cut) const {
+BrokerId PartitionChange::first_whole(const PartitionImage& state,
+                                      std::span<const BrokerId> among) const {
   for (const BrokerId id : among) {
-    const ReplicaStanding standing = standing_(id);
-    if (standing.can_lead && (also_cut || !standing.cut)) return id;
+    if (cut_of(state, id) == nullptr && standing_(id).can_lead) return id;
   }
   return kNoBroker;
 }
@@ -130,30 +142,28 @@ BrokerId PartitionChange::longest_of_all(const PartitionImage& state) const {
   std::vector<BrokerId> complete = state.isr;
   complete.insert(complete.end(), state.elr.begin(), state.elr.end());
   std::size_t here = 0;
-  BrokerId best = kNoBroker;
-  ReplicaLogEnd best_end;
+  const CutReplica* best = nullptr;
   for (const BrokerId id : in_order(state, complete)) {
-    const ReplicaStanding standing = standing_(id);
-    if (!standing.can_lead || !standing.cut) continue;
+    const CutReplica* cut = cut_of(state, id);
+    if (cut == nullptr || !standing_(id).can_lead) continue;
     ++here;
-    if (best != kNoBroker && *standing.cut <= best_end) continue;
-    best = id;
-    best_end = *standing.cut;
+    if (best == nullptr || cut->end > best->end) best = cut;
   }
   const std::size_t wanted = waits_ ? complete.size() : std::min<std::size_t>(2, complete.size());
-  return here >= wanted ? best : kNoBroker;
+  return best != nullptr && here >= wanted ? best->broker : kNoBroker;
 }
 
 PartitionChange::Choice PartitionChange::choose(const PartitionImage& state) const {
-  BrokerId leader = first_that_can(in_order(state, state.isr), false);
-  if (leader == kNoBroker) leader = first_that_can(state.elr, false);
+  BrokerId leader = first_whole(state, in_order(state, state.isr));
+  if (leader == kNoBroker) leader = first_whole(state, state.elr);
   if (leader == kNoBroker) leader = longest_of_all(state);
   if (leader != kNoBroker || how_ != Election::unclean) return {leader, false};
   ReplicaLogEnd best_end;
   for (const BrokerId id : state.replicas) {
     const ReplicaStanding standing = standing_(id);
     if (!standing.can_lead) continue;
-    const ReplicaLogEnd end = standing.cut.value_or(standing.found.value_or(ReplicaLogEnd{}));
+    const CutReplica* cut = cut_of(state, id);
+    const ReplicaLogEnd end = cut != nullptr ? cut->end : standing.found.value_or(ReplicaLogEnd{});
     if (leader != kNoBroker && end <= best_end) continue;
     leader = id;
     best_end = end;
@@ -162,11 +172,12 @@ PartitionChange::Choice PartitionChange::choose(const PartitionImage& state) con
 }
 
 void PartitionChange::choose_leader(PartitionImage& state) const {
-  const bool may_stay = contains(state.isr, state.leader) && standing_(state.leader).can_lead;
+  const bool may_stay = contains(state.isr, state.leader) && standing_(state.leader).can_lead &&
+                        cut_of(state, state.leader) == nullptr;
   const BrokerId preferred = state.replicas.front();
   const bool wants_other = how_ == Election::preferred && state.leader != preferred &&
                            contains(state.isr, preferred) &&
-                           first_that_can(std::span{&preferred, 1}, false) == preferred;
+                           first_whole(state, std::span{&preferred, 1}) == preferred;
   if (wants_other) {
     state.leader = preferred;
     return;
@@ -183,11 +194,23 @@ void PartitionChange::choose_leader(PartitionImage& state) const {
   state.elr = in_order(state, state.elr);
 }
 
+// Whoever cut its log catches up with the leader before it counts again.
+void PartitionChange::leave_cut_behind(PartitionImage& state) const {
+  if (state.leader == kNoBroker) return;
+  for (const CutReplica& cut : state.cut) {
+    if (cut.broker == state.leader) continue;
+    drop(state.isr, cut.broker);
+    drop(state.elr, cut.broker);
+  }
+  state.cut.clear();
+}
+
 std::optional<PartitionImage> PartitionChange::next() const {
   PartitionImage state = edited_;
   finish_reassignment(state);
   keep_eligible(state);
   choose_leader(state);
+  leave_cut_behind(state);
   const std::size_t least =
       std::min(state.replicas.size(), static_cast<std::size_t>(std::max(1, min_insync_)));
   if (state.isr.size() >= least) state.elr.clear();

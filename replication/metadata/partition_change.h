@@ -13,7 +13,6 @@
 // Thread   values and pure functions
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -25,18 +24,9 @@
 
 namespace strandline {
 
-// How far a replica's log goes; the longer one by epoch first.
-struct ReplicaLogEnd {
-  LeaderEpoch epoch = kNoLeaderEpoch;  // of its last record
-  Offset offset{0};
-
-  friend auto operator<=>(const ReplicaLogEnd&, const ReplicaLogEnd&) = default;
-};
-
 // What is known of a broker, with regard to one partition.
 struct ReplicaStanding {
   bool can_lead = false;               // registered, not fenced, not stopping
-  std::optional<ReplicaLogEnd> cut;    // it cut its log at its start; this is what was left
   std::optional<ReplicaLogEnd> found;  // for an unclean election: what it has said it has
 };
 
@@ -59,6 +49,9 @@ class PartitionChange {
 
   // It is gone for now, with the log it has.
   void leave_isr(BrokerId broker);
+
+  // It cut its log at its start, to this end.
+  void note_cut(BrokerId broker, const ReplicaLogEnd& end);
 
   // Its log lacks something, or may: it is complete no more.
   void forget(BrokerId broker);
@@ -93,7 +86,9 @@ class PartitionChange {
   void choose_leader(PartitionImage& state) const;
   Choice choose(const PartitionImage& state) const;
   BrokerId longest_of_all(const PartitionImage& state) const;
-  BrokerId first_that_can(std::span<const BrokerId> among, bool also_cut) const;
+  // Of those that cut nothing.
+  BrokerId first_whole(const PartitionImage& state, std::span<const BrokerId> among) const;
+  void leave_cut_behind(PartitionImage& state) const;
 
   const PartitionImage& before_;
   PartitionImage edited_;

@@ -22,16 +22,15 @@ struct Partition3 {
                      .partition_epoch = 9,
                      .elr = {},
                      .adding = {},
-                     .removing = {}};
+                     .removing = {},
+                     .cut = {}};
   std::int32_t min_insync = 2;
   std::set<int> down;
-  std::map<int, ReplicaLogEnd> cut;
   std::map<int, ReplicaLogEnd> found;
 
   PartitionChange change() const {
     return {now, min_insync, [this](BrokerId id) {
               ReplicaStanding standing{.can_lead = !down.contains(id.value())};
-              if (const auto at = cut.find(id.value()); at != cut.end()) standing.cut = at->second;
               if (const auto at = found.find(id.value()); at != found.end()) {
                 standing.found = at->second;
               }
@@ -51,6 +50,10 @@ struct Partition3 {
   void comes_back(int broker) {
     down.erase(broker);
     apply([](PartitionChange&) {});
+  }
+  void comes_back_cut(int broker, ReplicaLogEnd end) {
+    down.erase(broker);
+    apply([&](PartitionChange& c) { c.note_cut(BrokerId{broker}, end); });
   }
 };
 
@@ -176,12 +179,24 @@ TEST_CASE("PartitionChange: an unclean election is not one while a complete repl
 
 // --- replicas that cut their logs
 
-TEST_CASE("PartitionChange: who cut its log is not elected while another can be",
+TEST_CASE("PartitionChange: who cut its log is out of sync until it has caught up",
           "[partition_change]") {
   Partition3 p;
-  p.cut = {{2, end_at(5, 50)}};
+  p.apply([](PartitionChange& c) { c.note_cut(BrokerId{2}, end_at(5, 50)); });
+  CHECK(p.now.isr == ids({1, 3}));
+  CHECK(p.now.leader == BrokerId{1});
+  CHECK(p.now.cut.empty());
+  p.apply([](PartitionChange& c) { c.set_isr(ids({1, 2, 3})); });
   p.fails(1);
-  CHECK(p.now.leader == BrokerId{3});
+  CHECK(p.now.leader == BrokerId{2});
+}
+
+TEST_CASE("PartitionChange: a leader that cut its log gives way to one that did not",
+          "[partition_change]") {
+  Partition3 p;
+  p.apply([](PartitionChange& c) { c.note_cut(BrokerId{1}, end_at(5, 50)); });
+  CHECK(p.now.leader == BrokerId{2});
+  CHECK(p.now.isr == ids({2, 3}));
 }
 
 TEST_CASE("PartitionChange: a power cut of all is decided by the longest log",
@@ -192,22 +207,31 @@ TEST_CASE("PartitionChange: a power cut of all is decided by the longest log",
     for (const int broker : {1, 2, 3}) c.leave_isr(BrokerId{broker});
   });
   CHECK(p.now.elr == ids({1, 2, 3}));
-  p.cut = {{1, end_at(5, 40)}, {2, end_at(5, 50)}, {3, end_at(4, 90)}};
-  p.comes_back(1);
-  p.comes_back(2);
+  p.comes_back_cut(1, end_at(5, 40));
+  p.comes_back_cut(2, end_at(5, 50));
   CHECK(p.now.leader == kNoBroker);  // the third may have more
+  CHECK(p.now.cut.size() == 2);
   SECTION("when all are there") {
-    p.comes_back(3);
+    p.comes_back_cut(3, end_at(4, 90));
     CHECK(p.now.leader == BrokerId{2});
+    CHECK(p.now.isr == ids({2}));
+    CHECK(p.now.elr.empty());
+    CHECK(p.now.cut.empty());
   }
   SECTION("of two, when the third does not come") {
     p.apply([](PartitionChange& c) { c.stop_waiting(); });
     CHECK(p.now.leader == BrokerId{2});
   }
   SECTION("of one that cut nothing, at once") {
-    p.cut.erase(3);
     p.comes_back(3);
     CHECK(p.now.leader == BrokerId{3});
+    CHECK(p.now.isr == ids({3}));
+    CHECK(p.now.elr.empty());
+  }
+  SECTION("not by one that was damaged since") {
+    p.apply([](PartitionChange& c) { c.forget(BrokerId{2}); });
+    p.comes_back_cut(3, end_at(4, 90));
+    CHECK(p.now.leader == BrokerId{1});
   }
 }
 
@@ -216,10 +240,22 @@ TEST_CASE("PartitionChange: one alone is not taken for the longest of two", "[pa
   p.now.isr = {};
   p.now.leader = kNoBroker;
   p.now.elr = ids({1, 2});
-  p.cut = {{1, end_at(5, 40)}};
   p.down = {2};
-  p.apply([](PartitionChange& c) { c.stop_waiting(); });
+  p.apply([](PartitionChange& c) {
+    c.note_cut(BrokerId{1}, end_at(5, 40));
+    c.stop_waiting();
+  });
   CHECK(p.now.leader == kNoBroker);
+  CHECK(p.now.cut.size() == 1);
+}
+
+TEST_CASE("PartitionChange: the only replica leads with what it has", "[partition_change]") {
+  Partition3 p;
+  p.now.replicas = p.now.isr = ids({1});
+  p.fails(1);
+  p.comes_back_cut(1, end_at(5, 40));
+  CHECK(p.now.leader == BrokerId{1});
+  CHECK(p.now.isr == ids({1}));
 }
 
 // --- preferred leaders, restarts
