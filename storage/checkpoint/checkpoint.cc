@@ -87,6 +87,7 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(Disk& disk, const Options& 
   const int chosen = choose_slot(slots, report);
   if (chosen >= 0) {
     checkpoint->slot_ = chosen;
+    checkpoint->slot_is_doubtful_ = true;
     checkpoint->partitions_ = std::move(slots[static_cast<std::size_t>(chosen)].content.partitions);
   }
   return checkpoint;
@@ -124,7 +125,8 @@ Result<void> Checkpoint::write() {
   const std::lock_guard writing{write_mutex_};
   if (failed_.failed()) return failed_;
   const std::vector<CheckpointEntry> changes = take_changes();
-  if (changes.empty()) return success();
+  // What was read at the start may be in the cache alone, left by a process whose sync failed.
+  if (changes.empty() && file_ != nullptr) return success();
   const std::uint64_t journal_max = std::max(options_.journal_bytes_min, image_end_);
   const bool image_due = file_ == nullptr || end_ - image_end_ > journal_max;
   const Result<void> outcome = image_due ? write_image() : append_changes(changes);
@@ -167,8 +169,26 @@ Result<void> Checkpoint::append_changes(const std::vector<CheckpointEntry>& chan
   return success();
 }
 
+// After a failed sync a slot may be whole in the cache and not on the disk, where no further sync
+// brings it. The same bytes written once more do no harm to one that is there.
+Result<void> Checkpoint::write_slot_again() {
+  STRANDLINE_TRY(auto file,
+                 disk_.open(kSlotNames[static_cast<std::size_t>(slot_)], OpenMode::read_write));
+  STRANDLINE_TRY(const std::uint64_t size, file->size());
+  std::vector<std::byte> bytes(size);
+  STRANDLINE_TRY(const std::size_t got, file->read_at(0, bytes));
+  STRANDLINE_TRYV(file->write_at(0, ByteView{bytes}.first(got)));
+  STRANDLINE_TRYV(file->sync());
+  STRANDLINE_TRYV(disk_.sync_directory(""));
+  slot_is_doubtful_ = false;
+  return success();
+}
+
 // The other slot stays as it is until this one is whole, so that one of them always counts.
 Result<void> Checkpoint::write_image() {
+  if (slot_is_doubtful_) {
+    STRANDLINE_TRYV(write_slot_again());
+  }
   const int slot = 1 - slot_;
   std::uint32_t frames = 0;
   const std::vector<std::byte> image = encode_slot_image(generation_ + 1, all_entries(), frames);

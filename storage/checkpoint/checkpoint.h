@@ -66,7 +66,8 @@ class Checkpoint {
   void put(const PartitionKey& key, PartitionCheckpoint state);
   void remove(const PartitionKey& key);
 
-  // Makes all that was put before the call durable; writes nothing when nothing changed.
+  // Makes all that was put before the call, or read at the start, durable; writes nothing when
+  // nothing changed since the last time.
   //
   // Errors   any I/O code   and from then on every call fails with it: a failed sync is not retried
   Result<void> write();
@@ -79,6 +80,7 @@ class Checkpoint {
 
   Result<void> append_changes(const std::vector<CheckpointEntry>& changes);
   Result<void> write_image();
+  Result<void> write_slot_again();
   std::vector<CheckpointEntry> take_changes();
   std::vector<CheckpointEntry> all_entries() const;
 
@@ -92,6 +94,7 @@ class Checkpoint {
   mutable std::mutex write_mutex_;  // held for a whole write(); guards the rest
   std::shared_ptr<File> file_;      // the slot written to; null: an image comes first
   int slot_ = 1;                    // its number
+  bool slot_is_doubtful_ = false;   // it was read at the start, and not written since
   std::uint64_t generation_ = 0;
   std::uint32_t next_frame_ = 0;
   std::uint64_t end_ = 0;        // where the next frame goes

@@ -67,6 +67,41 @@ TEST_CASE("Checkpoint: what was written comes back after a power loss, what was 
   CHECK(t.checkpoint->partitions() == std::vector<PartitionKey>{key_of(0), key_of(1)});
 }
 
+TEST_CASE("Checkpoint: what a failed sync left in the cache is made durable before it counts",
+          "[checkpoint]") {
+  CheckpointHarness t;
+  t.open();
+  t.checkpoint->put(key_of(0), state_of(10));
+  t.disk.plan({.call = DiskCall::sync});
+  CHECK(t.checkpoint->write().has_error());
+  t.open();  // a new process, which finds it
+  REQUIRE(t.checkpoint->find(key_of(0)) == state_of(10));
+  t.checkpoint->put(key_of(0), state_of(10));
+  REQUIRE(t.checkpoint->write().has_value());
+  t.power_loss();
+  t.open();
+  CHECK(t.checkpoint->find(key_of(0)) == state_of(10));
+}
+
+TEST_CASE("Checkpoint: sync after sync may fail, and an older slot still counts", "[checkpoint]") {
+  CheckpointHarness t;
+  t.open();
+  t.checkpoint->put(key_of(0), state_of(10));
+  REQUIRE(t.checkpoint->write().has_value());
+  for (int life = 0; life < 4; ++life) {
+    t.open();
+    t.checkpoint->put(key_of(0), state_of(20 + life));
+    t.disk.plan({.call = DiskCall::sync, .nth = 2});  // of the slot it goes on in
+    CHECK(t.checkpoint->write().has_error());
+    t.disk.clear_faults();
+  }
+  t.power_loss();
+  t.open();
+  // Of the life before the last at least: the last one wrote it again first. A failed sync may have
+  // written more.
+  CHECK(t.flushed_end(0) >= 22);
+}
+
 TEST_CASE("Checkpoint: a removed partition stays removed", "[checkpoint]") {
   CheckpointHarness t;
   t.open();

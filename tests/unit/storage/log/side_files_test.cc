@@ -72,6 +72,18 @@ TEST_CASE("helper files: a missing .index is made again", "[side-files]") {
   }
 }
 
+TEST_CASE("helper files: a disk that cannot be written keeps nobody from reading", "[side-files]") {
+  for (const std::int64_t base : {0, 8}) {
+    for (const DiskCall call : {DiskCall::write, DiskCall::truncate}) {
+      SideFileHarness t;
+      t.cut_file(file_of(base, ".index"), 4);
+      t.open();
+      t.disk.plan({.call = call, .nth = 1, .repeat = 100, .error = ENOSPC});
+      t.check_whole();
+    }
+  }
+}
+
 TEST_CASE("helper files: a missing .timeindex is made again", "[side-files]") {
   for (const std::int64_t base : {0, 8}) {
     SideFileHarness t;
