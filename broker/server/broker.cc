@@ -209,7 +209,12 @@ StartResult Broker::State::open_metadata() {
   std::optional<HostPort> advertised;
   if (!settings.kafka_advertise.is_none()) advertised = settings.kafka_advertise;
   for (MetadataRecord& record :
-       controller->register_broker(self, make_uuid(prng), advertised, std::nullopt)) {
+       controller->register_broker({.broker = self,
+                                    .incarnation = make_uuid(prng),
+                                    .directory = directory->identity().directory_id,
+                                    .advertised = advertised,
+                                    .rpc = {},
+                                    .rack = {}})) {
     const Result<void> applied = controller->replay(record);
     STRANDLINE_ASSERT(applied.has_value());
     records.push_back(std::move(record));

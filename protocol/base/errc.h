@@ -83,6 +83,7 @@ namespace strandline {
   X(topic_deletion_disabled, 73, "topic deletion is off")                                   \
   X(fenced_leader_epoch, 74, "leader epoch of the request is older than ours")              \
   X(unknown_leader_epoch, 75, "leader epoch of the request is newer than ours")             \
+  X(stale_broker_epoch, 77, "the broker has registered again since")                        \
   X(unsupported_compression_type, 76, "codec not allowed here")                             \
   X(offset_not_available, 78, "high watermark not known yet, retry")                        \
   X(member_id_required, 79, "join again with the given member id")                          \
@@ -100,10 +101,12 @@ namespace strandline {
   X(resource_not_found, 91, "not found")                                                    \
   X(duplicate_resource, 92, "named twice in one request")                                   \
   X(unacceptable_credential, 93, "credential parameters refused")                           \
+  X(invalid_update_version, 95, "the partition has changed since")                          \
   X(unknown_topic_id, 100, "no such topic id")                                              \
   X(inconsistent_topic_id, 103, "topic id does not match the log")                          \
   X(transactional_id_not_found, 105, "no such transactional id")                            \
   X(fetch_session_topic_id_error, 106, "session mixes topic names and ids")                 \
+  X(ineligible_replica, 107, "a replica that may not be in sync")                           \
   X(fenced_member_epoch, 110, "member epoch fenced, join again")                            \
   X(unreleased_instance_id, 111, "instance id still in use")                                \
   X(unsupported_assignor, 112, "assignor unknown")                                          \

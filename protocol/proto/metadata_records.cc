@@ -74,6 +74,12 @@ void fill(pb::MetadataRecord& out, const BrokerRegistrationRecord& record) {
   }
   if (record.rack) broker.set_rack(*record.rack);
   broker.set_fenced(record.fenced);
+  broker.set_stopping(record.stopping);
+  if (!record.directory.is_zero()) broker.set_directory(pb_bytes(record.directory));
+  if (record.rpc) {
+    broker.set_rpc_host(record.rpc->host);
+    broker.set_rpc_port(record.rpc->port);
+  }
 }
 
 void fill(pb::MetadataRecord& out, const FeatureLevelRecord& record) {
@@ -172,7 +178,8 @@ Result<MetadataRecord> read(const pb::ProducerIdsRecord& in) {
 Result<MetadataRecord> read(const pb::BrokerRegistrationRecord& in) {
   BrokerRegistrationRecord record;
   STRANDLINE_TRY(record.incarnation, read_id(in.incarnation()));
-  if (in.broker() < 0 || in.broker_epoch() < 0 || in.advertised_port() > 65535) {
+  if (in.broker() < 0 || in.broker_epoch() < 0 || in.advertised_port() > 65535 ||
+      in.rpc_port() > 65535) {
     return Errc::corrupt_file;
   }
   record.broker = BrokerId{in.broker()};
@@ -183,6 +190,13 @@ Result<MetadataRecord> read(const pb::BrokerRegistrationRecord& in) {
   }
   if (in.has_rack()) record.rack = in.rack();
   record.fenced = in.fenced();
+  record.stopping = in.stopping();
+  if (in.has_directory()) {
+    STRANDLINE_TRY(record.directory, read_id(in.directory()));
+  }
+  if (in.has_rpc_host()) {
+    record.rpc = HostPort{in.rpc_host(), static_cast<std::uint16_t>(in.rpc_port())};
+  }
   return MetadataRecord{std::move(record)};
 }
 
@@ -232,7 +246,9 @@ struct Describe {
     return "broker id=" + std::to_string(r.broker.value()) +
            " incarnation=" + to_text(r.incarnation) + " epoch=" + std::to_string(r.broker_epoch) +
            (r.advertised ? " advertised=" + to_text(*r.advertised) : "") +
-           (r.rack ? " rack=" + *r.rack : "") + (r.fenced ? " fenced" : "");
+           (r.rack ? " rack=" + *r.rack : "") + (r.rpc ? " rpc=" + to_text(*r.rpc) : "") +
+           (r.directory.is_zero() ? "" : " directory=" + to_text(r.directory)) +
+           (r.fenced ? " fenced" : "") + (r.stopping ? " stopping" : "");
   }
   std::string operator()(const FeatureLevelRecord& r) const {
     return "feature " + r.name + "=" + std::to_string(r.level);

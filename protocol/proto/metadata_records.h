@@ -89,6 +89,9 @@ struct BrokerRegistrationRecord {
   std::optional<HostPort> advertised;  // none: clients are told the address they came to
   std::optional<std::string> rack;
   bool fenced = false;
+  bool stopping = false;        // leads nothing any more, about to end
+  Uuid directory;               // zero: not known
+  std::optional<HostPort> rpc;  // where other brokers reach it
   friend bool operator==(const BrokerRegistrationRecord&,
                          const BrokerRegistrationRecord&) = default;
 };

@@ -16,17 +16,6 @@ std::vector<MetadataRecord> Controller::first_records() const {
   return {FeatureLevelRecord{std::string{kMetadataVersionFeature}, kMetadataVersion}};
 }
 
-std::vector<MetadataRecord> Controller::register_broker(
-    BrokerId broker, const Uuid& incarnation, const std::optional<HostPort>& advertised,
-    const std::optional<std::string>& rack) const {
-  const auto* before = image().broker(broker);
-  return {BrokerRegistrationRecord{.broker = broker,
-                                   .incarnation = incarnation,
-                                   .broker_epoch = before == nullptr ? 0 : before->broker_epoch + 1,
-                                   .advertised = advertised,
-                                   .rack = rack}};
-}
-
 ProducerIdsDecision Controller::allocate_producer_ids(BrokerId broker) const {
   const auto first = image().next_producer_id;
   if (first.value() > std::numeric_limits<std::int64_t>::max() - kProducerIdBlockSize) {
@@ -107,7 +96,7 @@ PartitionRecord first_partition_state(const MetadataImage& image, const Uuid& to
   PartitionRecord record{.topic_id = topic_id, .partition = partition};
   for (const auto id : replicas) {
     const auto* broker = image.broker(id);
-    if (broker != nullptr && !broker->fenced) record.isr.push_back(id);
+    if (broker != nullptr && broker->can_lead()) record.isr.push_back(id);
   }
   record.leader = record.isr.empty() ? kNoBroker : record.isr.front();
   record.replicas = std::move(replicas);
@@ -132,7 +121,7 @@ Outcome check_replicas(const MetadataImage& image, std::span<const BrokerId> rep
       return refused("The manual partition assignment names broker " + std::to_string(id.value()) +
                      " more than once");
     }
-    any_live = any_live || !broker->fenced;
+    any_live = any_live || broker->can_lead();
   }
   if (!any_live) return refused("All brokers of the manual partition assignment are fenced");
   return {};

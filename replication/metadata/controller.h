@@ -21,6 +21,7 @@
 #include "protocol/base/prng.h"
 #include "protocol/base/uuid.h"
 #include "replication/metadata/image.h"
+#include "replication/metadata/partition_change.h"
 
 namespace strandline {
 
@@ -102,6 +103,57 @@ struct ConfigAlteration {
   std::vector<ConfigChange> changes;  // a full replacement uses `set` throughout
 };
 
+// A broker that has started.
+struct BrokerStart {
+  BrokerId broker = kNoBroker;
+  Uuid incarnation;
+  Uuid directory;
+  std::optional<HostPort> advertised;
+  std::optional<HostPort> rpc;
+  std::optional<std::string> rack;
+  bool fenced = false;  // until it has caught up with the metadata; false for a lone broker
+  bool clean = false;   // it ended its last life in order: everything was synced
+};
+
+struct PartitionPlace {
+  Uuid topic_id;
+  PartitionIndex partition;
+
+  friend auto operator<=>(const PartitionPlace&, const PartitionPlace&) = default;
+};
+
+// What a starting broker found in its logs; told before it is unfenced.
+struct BrokerFindings {
+  struct CutLog {
+    PartitionPlace place;
+    ReplicaLogEnd end;
+  };
+  std::vector<CutLog> cut;
+  std::vector<PartitionPlace> damaged;
+};
+
+// A leader asks for another set of in-sync replicas.
+struct IsrProposal {
+  struct Member {
+    BrokerId broker;
+    Uuid incarnation;
+  };
+  PartitionPlace place;
+  LeaderEpoch leader_epoch;
+  std::int32_t partition_epoch = 0;  // that it is to follow on
+  std::vector<Member> isr;
+};
+
+struct IsrAnswer {
+  Outcome outcome;
+  PartitionImage partition;  // as it is from here on; also with a refusal, where it is known
+};
+
+struct Reassignment {
+  PartitionPlace place;
+  std::optional<std::vector<BrokerId>> replicas;  // none: the one under way is taken back
+};
+
 // One answer per item of the request, in its order, and the records of all that were granted. A
 // topic that a request creates or deletes twice is answered once, with invalid_request.
 template <class Item>
@@ -131,10 +183,47 @@ class Controller {
   // has this one.
   std::vector<MetadataRecord> first_records() const;
 
-  // A broker has started with a new incarnation; its broker epoch is one more than before.
-  std::vector<MetadataRecord> register_broker(BrokerId broker, const Uuid& incarnation,
-                                              const std::optional<HostPort>& advertised,
-                                              const std::optional<std::string>& rack) const;
+  // --- brokers and replicas (controller_replicas.cc)
+
+  // A broker has started with a new incarnation; its broker epoch is one more than before. What it
+  // led before is led by others now, or by itself in a new epoch; replicas that its start cannot
+  // vouch for (another directory; an unclean end, for topics that do not sync what they
+  // acknowledge) are complete no more.
+  std::vector<MetadataRecord> register_broker(const BrokerStart& start) const;
+
+  // Which of its logs lack something, or may.
+  std::vector<MetadataRecord> note_findings(BrokerId broker, const BrokerFindings& findings) const;
+
+  // It is not heard from: it leaves all in-sync replicas, and others lead.
+  std::vector<MetadataRecord> fence_broker(BrokerId broker) const;
+
+  // It is heard from and has caught up with the metadata: it may lead, and does where nobody could.
+  std::vector<MetadataRecord> unfence_broker(BrokerId broker) const;
+
+  // It wants to end: others lead where they can. Where none can it goes on until it is gone.
+  std::vector<MetadataRecord> stop_broker(BrokerId broker) const;
+
+  // Errors   of an item: unknown_topic_or_partition, invalid_request, fenced_leader_epoch,
+  //          unknown_leader_epoch, invalid_update_version, ineligible_replica; of all items:
+  //          stale_broker_epoch
+  Decision<IsrAnswer> alter_isr(BrokerId leader, std::int64_t broker_epoch,
+                                std::span<const IsrProposal> proposals) const;
+
+  // Errors   of an item: unknown_topic_or_partition, election_not_needed,
+  //          preferred_leader_not_available, eligible_leaders_not_available
+  Decision<Outcome> elect_leaders(std::span<const PartitionPlace> places, Election how) const;
+
+  // Errors   of an item: unknown_topic_or_partition, invalid_replica_assignment,
+  //          no_reassignment_in_progress
+  Decision<Outcome> reassign(std::span<const Reassignment> wanted) const;
+
+  // Partitions without a leader whose complete replicas all cut their logs are not waited for any
+  // longer.
+  std::vector<MetadataRecord> stop_waiting_for_replicas() const;
+
+  // Partitions that another than their preferred replica leads while that one could, at most so
+  // many.
+  std::vector<PartitionPlace> imbalanced(std::size_t most) const;
 
   Decision<CreatedTopic> create_topics(std::span<const NewTopic> topics, bool validate_only);
 
@@ -174,6 +263,14 @@ class Controller {
 
  private:
   friend class TopicCreation;
+  template <class Edit>
+  void change(const TopicImage& topic, PartitionIndex index, BrokerId changed, bool can_lead,
+              const Edit& edit, std::vector<MetadataRecord>& records) const;
+  template <class Edit>
+  std::vector<MetadataRecord> change_broker(const BrokerImage& after, const Edit& edit) const;
+  std::int32_t min_insync_replicas(const TopicImage& topic) const;
+  Outcome check_proposal(BrokerId leader, const IsrProposal& proposal,
+                         const PartitionImage& now) const;
 
   std::optional<std::string> run_time_config(std::string_view name) const;
   Decision<Outcome> alter(std::span<const ConfigAlteration> resources, bool replace,

@@ -10,6 +10,18 @@ namespace strandline {
 std::uint64_t NameHash::operator()(std::string_view name) const { return xxh3(as_bytes(name)); }
 std::uint64_t UuidHash::operator()(const Uuid& id) const { return xxh3(id.bytes); }
 
+BrokerRegistrationRecord record_of(const BrokerImage& broker) {
+  return {.broker = broker.id,
+          .incarnation = broker.incarnation,
+          .broker_epoch = broker.broker_epoch,
+          .advertised = broker.advertised,
+          .rack = broker.rack,
+          .fenced = broker.fenced,
+          .stopping = broker.stopping,
+          .directory = broker.directory,
+          .rpc = broker.rpc};
+}
+
 PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
                           const PartitionImage& partition) {
   return {.topic_id = topic_id,
@@ -23,6 +35,18 @@ PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
           .adding = partition.adding,
           .removing = partition.removing,
           .cut = partition.cut};
+}
+
+PartitionImage image_of(const PartitionRecord& record) {
+  return {.replicas = record.replicas,
+          .isr = record.isr,
+          .leader = record.leader,
+          .leader_epoch = record.leader_epoch,
+          .partition_epoch = record.partition_epoch,
+          .elr = record.elr,
+          .adding = record.adding,
+          .removing = record.removing,
+          .cut = record.cut};
 }
 
 TopicPtr MetadataImage::topic(std::string_view name) const {
@@ -61,7 +85,7 @@ std::vector<TopicPtr> MetadataImage::topics_sorted() const {
 std::vector<const BrokerImage*> MetadataImage::live_brokers() const {
   std::vector<const BrokerImage*> live;
   for (const auto& [id, broker] : brokers) {
-    if (!broker.fenced) live.push_back(&broker);
+    if (broker.can_lead()) live.push_back(&broker);
   }
   return live;
 }
@@ -159,15 +183,7 @@ Result<void> MetadataState::apply_one(const PartitionRecord& record) {
       return Errc::corrupt_file;
     }
   }
-  PartitionImage partition{.replicas = record.replicas,
-                           .isr = record.isr,
-                           .leader = record.leader,
-                           .leader_epoch = record.leader_epoch,
-                           .partition_epoch = record.partition_epoch,
-                           .elr = record.elr,
-                           .adding = record.adding,
-                           .removing = record.removing,
-                           .cut = record.cut};
+  PartitionImage partition = image_of(record);
   auto& partitions = editable(record.topic_id)->partitions;
   if (is_new) {
     partitions.push_back(std::move(partition));
@@ -224,7 +240,10 @@ Result<void> MetadataState::apply_one(const BrokerRegistrationRecord& record) {
                                    .broker_epoch = record.broker_epoch,
                                    .advertised = record.advertised,
                                    .rack = record.rack,
-                                   .fenced = record.fenced};
+                                   .fenced = record.fenced,
+                                   .stopping = record.stopping,
+                                   .directory = record.directory,
+                                   .rpc = record.rpc};
   if (restarted) take_leadership_on(record.broker);
   return success();
 }

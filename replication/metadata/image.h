@@ -36,9 +36,10 @@ struct PartitionImage {
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
-// The record that sets a partition to this state.
+// The record that sets a partition to this state, and the state that it sets.
 PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
                           const PartitionImage& partition);
+PartitionImage image_of(const PartitionRecord& record);
 
 struct TopicImage {
   Uuid id;
@@ -61,8 +62,15 @@ struct BrokerImage {
   std::optional<HostPort> advertised;  // none: the address the client came to
   std::optional<std::string> rack;
   bool fenced = false;
+  bool stopping = false;  // leads nothing any more, about to end
+  Uuid directory;         // zero: not known
+  std::optional<HostPort> rpc;
+  bool can_lead() const { return !fenced && !stopping; }
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
+
+// The record that sets a broker to this state.
+BrokerRegistrationRecord record_of(const BrokerImage& broker);
 
 struct NameHash {
   std::uint64_t operator()(std::string_view name) const;
@@ -91,7 +99,7 @@ struct MetadataImage {
   // By name, for answers whose order shows outside.
   std::vector<TopicPtr> topics_sorted() const;
 
-  // Brokers that are not fenced, by id.
+  // Brokers that are neither fenced nor stopping, by id.
   std::vector<const BrokerImage*> live_brokers() const;
 
   // Run-time overrides of `broker`, or of all brokers ("").

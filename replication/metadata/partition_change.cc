@@ -182,7 +182,7 @@ void PartitionChange::choose_leader(PartitionImage& state) const {
     state.leader = preferred;
     return;
   }
-  if (may_stay) return;
+  if (may_stay || (keeps_ && contains(state.isr, state.leader))) return;
   const Choice choice = choose(state);
   state.leader = choice.leader;
   if (choice.leader == kNoBroker || contains(state.isr, choice.leader)) return;

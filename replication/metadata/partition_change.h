@@ -66,6 +66,9 @@ class PartitionChange {
   // The same broker leads on, in an epoch of its own: it has started again.
   void renew_leader() { renews_ = true; }
 
+  // The leader leads on although it cannot be elected: there is nobody else.
+  void keep_leader() { keeps_ = true; }
+
   // How a leader is chosen. Unless it is said: if_needed.
   void elect(Election how) { how_ = how; }
 
@@ -97,6 +100,7 @@ class PartitionChange {
   std::vector<BrokerId> forgotten_;
   Election how_ = Election::if_needed;
   bool renews_ = false;
+  bool keeps_ = false;
   bool waits_ = true;
 };
 

@@ -48,12 +48,7 @@ std::vector<MetadataRecord> records_of(const MetadataImage& image) {
     records.emplace_back(FeatureLevelRecord{name, level});
   }
   for (const auto& [id, broker] : image.brokers) {
-    records.emplace_back(BrokerRegistrationRecord{.broker = id,
-                                                  .incarnation = broker.incarnation,
-                                                  .broker_epoch = broker.broker_epoch,
-                                                  .advertised = broker.advertised,
-                                                  .rack = broker.rack,
-                                                  .fenced = broker.fenced});
+    records.emplace_back(record_of(broker));
   }
   for (const auto& [broker, configs] : image.broker_configs) {
     for (const auto& [name, value] : configs) {

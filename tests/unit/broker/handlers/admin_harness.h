@@ -23,7 +23,12 @@ struct AdminHarness {
   }
 
   void register_broker(int id, std::optional<HostPort> advertised) {
-    replay(controller.register_broker(BrokerId{id}, make_uuid(ids), advertised, "rack-1"));
+    replay(controller.register_broker({.broker = BrokerId{id},
+                                       .incarnation = make_uuid(ids),
+                                       .directory = {},
+                                       .advertised = advertised,
+                                       .rpc = {},
+                                       .rack = "rack-1"}));
   }
 
   void fence(int id) {

@@ -38,7 +38,12 @@ struct ControllerHarness {
   }
 
   void register_broker(int id) {
-    replay(controller.register_broker(BrokerId{id}, make_uuid(ids), std::nullopt, std::nullopt));
+    replay(controller.register_broker({.broker = BrokerId{id},
+                                       .incarnation = make_uuid(ids),
+                                       .directory = make_uuid(ids),
+                                       .advertised = {},
+                                       .rpc = {},
+                                       .rack = {}}));
   }
 
   CreatedTopic create(NewTopic topic) {

@@ -38,7 +38,10 @@ std::vector<MetadataRecord> one_of_each() {
                                    .broker_epoch = 9,
                                    .advertised = HostPort{"::1", 9092},
                                    .rack = "r1",
-                                   .fenced = true},
+                                   .fenced = true,
+                                   .stopping = true,
+                                   .directory = id(3),
+                                   .rpc = HostPort{"b1", 9093}},
           BrokerRegistrationRecord{.broker = BrokerId{1}, .incarnation = id(2)},
           FeatureLevelRecord{"metadata.version", 1}};
 }
