@@ -42,7 +42,10 @@ struct ReplicateRequest {
   LeaderEpoch epoch;
   ReplicaKey leader;
   std::uint64_t round = 0;  // counts those to one follower in one epoch, from 1
-  LogEnd previous;          // what the batches follow on
+  // Of the follower, as the leader has heard: in an earlier life it may have acknowledged more than
+  // the leader had committed when it said this.
+  std::uint64_t incarnation = 0;
+  LogEnd previous;  // what the batches follow on
   std::vector<QuorumBatch> batches;
   Offset committed{0};
 };

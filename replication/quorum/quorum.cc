@@ -76,6 +76,7 @@ void Quorum::commit_to(Offset end) {
   if (end <= committed_) return;
   committed_ = end;
   emit(Committed{end});
+  note_voters_settled();
 }
 
 std::vector<QuorumEffect> Quorum::take_effects() { return std::exchange(effects_, {}); }

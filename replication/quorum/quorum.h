@@ -62,6 +62,8 @@ struct QuorumVote {
   // Where the newest change of the voters ends that was acknowledged: an uncertain replica whose
   // log lacks it does not know who votes.
   Offset voters_seen{0};
+  // Where the newest change of the voters ends that is known to be committed.
+  Offset voters_settled{0};
 
   friend bool operator==(const QuorumVote&, const QuorumVote&) = default;
 };
@@ -215,7 +217,8 @@ class Quorum {
   struct Tally {
     std::set<ReplicaKey> certain;
     std::set<ReplicaKey> uncertain;
-    bool wins(const VoterSet& voters) const;
+    // before   the voters before a change that may not be committed; else the same
+    bool wins(const VoterSet& voters, const VoterSet& before) const;
   };
 
   void on(Instant now, const VoteRequest& request);
@@ -234,6 +237,8 @@ class Quorum {
 
   // quorum_votes.cc
   bool may_lead() const;
+  bool has_lost_voters() const { return vote_.uncertain && log_.voters_end() < vote_.voters_seen; }
+  const VoterSet& settled_voters() const;
   bool has_fresh_leader(Instant now) const;
   bool would_vote_for(Instant now, const VoteRequest& request) const;
   void ask_for_votes(bool pre_vote);
@@ -242,6 +247,7 @@ class Quorum {
   void count_vote(Instant now, const ReplicaKey& voter, bool uncertain);
   void persist(const QuorumVote& vote);
   void note_voters_seen();
+  void note_voters_settled();
   Offset acknowledged() const;
   void become_certain();
   void follow(Instant now, LeaderEpoch epoch, std::optional<ReplicaKey> leader);
@@ -295,10 +301,10 @@ class Quorum {
   // A follower's.
   std::optional<ReplicaKey> leader_;
   Instant heard_leader_{};
-  bool leader_lost_ = false;  // its connection broke since
-  std::uint64_t round_ = 0;   // of the leader's latest request
-  Offset matched_{0};         // up to here the log is known to be the leader's
-  Offset leader_committed_{0};
+  bool leader_lost_ = false;                  // its connection broke since
+  std::uint64_t round_ = 0;                   // of the leader's latest request
+  Offset matched_{0};                         // up to here the log is known to be the leader's
+  std::optional<Offset> leader_committed_;    // as it said in this life of the replica
   std::optional<VoteResponse> vote_waiting_;  // for the disk
   struct Receiving {
     LogEnd end;

@@ -67,7 +67,9 @@ void Quorum::on(Instant now, const ReplicateRequest& request) {
   const Offset end =
       request.batches.empty() ? request.previous.offset : request.batches.back().next_offset;
   matched_ = std::max(matched_, std::min(end, log_.end().offset));
-  leader_committed_ = std::max(leader_committed_, request.committed);
+  if (request.incarnation == incarnation_) {
+    leader_committed_ = std::max(leader_committed_.value_or(Offset{0}), request.committed);
+  }
   const Offset committed = std::min(request.committed, matched_);
   if (log_.is_boundary(committed)) commit_to(committed);
   become_certain_if_caught_up();
@@ -108,9 +110,11 @@ void Quorum::answer_leader() {
 }
 
 // A leader that has committed a record of its own epoch has committed all that ever was; whoever
-// has that on its disk has lost nothing.
+// has that on its disk has lost nothing. But it must have said so in this life of the replica:
+// before, that may have acknowledged more.
 void Quorum::become_certain_if_caught_up() {
-  if (!vote_.uncertain || !leader_ || round_ == 0 || committed_ < leader_committed_) return;
+  if (!vote_.uncertain || !leader_ || !leader_committed_) return;
+  if (committed_ < *leader_committed_) return;
   if (std::min(acknowledged(), matched_) < committed_) return;
   if (log_.epoch_before(committed_) != vote_.epoch) return;
   become_certain();

@@ -95,6 +95,7 @@ void Quorum::send_request(const ReplicaKey& key, Progress& progress,
   send(key, ReplicateRequest{.epoch = vote_.epoch,
                              .leader = config_.self,
                              .round = ++progress.sent_round,
+                             .incarnation = progress.incarnation,
                              .previous = {log_.epoch_before(progress.next), progress.next},
                              .batches = std::move(batches),
                              .committed = committed_});
@@ -109,6 +110,7 @@ void Quorum::send_snapshot(const ReplicaKey& key, Progress& progress, Word word)
       send(key, ReplicateRequest{.epoch = vote_.epoch,
                                  .leader = config_.self,
                                  .round = ++progress.sent_round,
+                                 .incarnation = progress.incarnation,
                                  .previous = {log_.epoch_before(log_.start()), log_.start()},
                                  .batches = {},
                                  .committed = committed_});

@@ -7,21 +7,30 @@
 
 namespace strandline {
 
-bool Quorum::Tally::wins(const VoterSet& voters) const {
+bool Quorum::Tally::wins(const VoterSet& voters, const VoterSet& before) const {
   std::size_t sure = 0;
-  std::size_t all = 0;
-  for (const Voter& voter : voters.all()) {
-    if (certain.contains(voter.key)) ++sure, ++all;
-    if (uncertain.contains(voter.key)) ++all;
-  }
-  return sure >= voters.majority() || (all > 0 && all == voters.size());
+  for (const Voter& voter : voters.all()) sure += certain.contains(voter.key) ? 1 : 0;
+  if (sure >= voters.majority()) return true;
+  // A change that was never committed may have left out whoever has what was.
+  const auto granted = [this](const Voter& voter) {
+    return certain.contains(voter.key) || uncertain.contains(voter.key);
+  };
+  return !voters.empty() && std::ranges::all_of(voters.all(), granted) &&
+         std::ranges::all_of(before.all(), granted);
+}
+
+const VoterSet& Quorum::settled_voters() const {
+  const QuorumBatch* change = log_.voters_change();
+  const bool is_settled = change == nullptr || change->next_offset <= vote_.voters_settled ||
+                          change->next_offset <= committed_;
+  return is_settled ? log_.voters() : log_.voters_at(change->next_offset - 1);
 }
 
 // One whose vote is taken away by a batch that is not known to be committed may be needed still: it
 // may be the only one that has the batch, and whoever lacks it is not elected without it (Ongaro
 // 2014, section 4.2.2).
 bool Quorum::may_lead() const {
-  if (vote_.uncertain && log_.voters_end() < vote_.voters_seen) return false;
+  if (has_lost_voters()) return false;
   if (log_.voters().contains(config_.self)) return true;
   const Offset end = log_.voters_end();
   return end > committed_ && log_.voters_at(end - 1).contains(config_.self);
@@ -49,7 +58,7 @@ void Quorum::follow(Instant now, LeaderEpoch epoch, std::optional<ReplicaKey> le
   leader_lost_ = false;
   round_ = 0;
   matched_ = committed_;
-  leader_committed_ = Offset{0};
+  leader_committed_.reset();
   // What is being installed is of no term; what is half received may not be sent on.
   if (receiving_ && !receiving_->installing) receiving_.reset();
   tally_ = {};
@@ -71,6 +80,15 @@ Offset Quorum::acknowledged() const {
   const QuorumBatch* change = log_.voters_change();
   if (change == nullptr || persisted_.voters_seen >= change->next_offset) return flushed_;
   return std::min(flushed_, change->base_offset);
+}
+
+void Quorum::note_voters_settled() {
+  const QuorumBatch* change = log_.voters_change();
+  if (change == nullptr || change->next_offset > committed_) return;
+  if (change->next_offset <= vote_.voters_settled) return;
+  QuorumVote vote = vote_;
+  vote.voters_settled = change->next_offset;
+  persist(vote);
 }
 
 void Quorum::note_voters_seen() {
@@ -132,7 +150,9 @@ void Quorum::on_vote_persisted(Instant now, const QuorumVote& vote) {
 }
 
 void Quorum::ask_for_votes(bool pre_vote) {
-  for (const Voter& voter : log_.voters().all()) {
+  VoterSet asked = log_.voters();
+  for (const Voter& voter : settled_voters().all()) asked = asked.with(voter);
+  for (const Voter& voter : asked.all()) {
     if (voter.key == config_.self) continue;
     send(voter.key, VoteRequest{.epoch = pre_vote ? vote_.epoch + 1 : vote_.epoch,
                                 .candidate = config_.self,
@@ -145,7 +165,7 @@ void Quorum::ask_for_votes(bool pre_vote) {
 
 void Quorum::count_vote(Instant now, const ReplicaKey& voter, bool uncertain) {
   (uncertain ? tally_.uncertain : tally_.certain).insert(voter);
-  if (!tally_.wins(log_.voters())) return;
+  if (!tally_.wins(log_.voters(), settled_voters())) return;
   if (role_ == QuorumRole::prospective) return begin_election(now, false);
   become_leader(now);
 }
@@ -163,6 +183,8 @@ void Quorum::on(Instant now, const VoteResponse& response) {
 
 bool Quorum::would_vote_for(Instant now, const VoteRequest& request) const {
   if (request.epoch < vote_.epoch) return false;
+  // The candidate may lack the same change, and so the voters that have to be asked.
+  if (has_lost_voters()) return false;
   if (!request.by_transfer && has_fresh_leader(now)) return false;
   if (request.log_end < log_.end()) return false;
   if (request.epoch > vote_.epoch) return true;

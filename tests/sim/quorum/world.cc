@@ -245,7 +245,10 @@ void World::restart(std::size_t node) {
   // can say whether all is there: then the quorum waits for an operator, whom this world does not
   // have.
   VoterSet voters = n.snapshot_voters;
-  for (const QuorumBatch& batch : n.log) voters = batch.voters.value_or(voters);
+  for (const QuorumBatch& batch : n.log) {
+    if (!batch.voters) continue;
+    for (const Voter& voter : batch.voters->all()) voters = voters.with(voter);
+  }
   const bool all_there = std::ranges::all_of(
       voters.all(), [this](const Voter& voter) { return node_of(voter.key).has_value(); });
   open(node, lost && all_there && prng_.chance(1, 2));

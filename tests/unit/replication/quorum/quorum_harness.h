@@ -101,6 +101,7 @@ class QuorumHarness {
     return {.epoch = LeaderEpoch{epoch},
             .leader = replica(node),
             .round = ++rounds,
+            .incarnation = 1,
             .previous = previous,
             .batches = std::move(batches),
             .committed = Offset{committed}};

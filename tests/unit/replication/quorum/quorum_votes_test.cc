@@ -197,6 +197,30 @@ TEST_CASE("Quorum: uncertain votes make no majority", "[quorum]") {
   }
 }
 
+TEST_CASE("Quorum: all voters are also those before a change that may not be committed",
+          "[quorum]") {
+  QuorumBatch change = batch(0, 1, 1);
+  change.voters = voter_set(2);  // without broker 3
+  QuorumHarness t{{.log = {change}}};
+  t.time_out();
+  CHECK(t.last<VoteRequest>(3) != nullptr);
+  t.hear(t.vote_of(2, 2, true, true));
+  CHECK(t.core->role() == QuorumRole::prospective);  // broker 3 may have what 2 lost
+  t.hear(t.vote_of(3, 2, true));
+  CHECK(t.core->role() == QuorumRole::candidate);
+  SECTION("and no more once it is known to be") {
+    QuorumHarness settled{{.log = {change},
+                           .vote = {.epoch = LeaderEpoch{1},
+                                    .voted_for = {},
+                                    .uncertain = false,
+                                    .voters_seen = Offset{1},
+                                    .voters_settled = Offset{1}}}};
+    settled.time_out();
+    settled.hear(settled.vote_of(2, 2, true, true));
+    CHECK(settled.core->role() == QuorumRole::candidate);
+  }
+}
+
 TEST_CASE("Quorum: a replica that may have lost something says so with its vote", "[quorum]") {
   QuorumHarness t{{.log = {batch(0, 2, 1)},
                    .vote = {.epoch = LeaderEpoch{1}, .voted_for = {}, .uncertain = true}}};
@@ -217,6 +241,9 @@ TEST_CASE("Quorum: who lost a change of the voters does not know who votes, and 
   t.time_out();
   CHECK(t.core->role() == QuorumRole::follower);
   CHECK(t.last_effect<FindLeader>() != nullptr);
+  // Nor does it help another who may not know either.
+  t.hear(t.candidate(2, 5, log_end(1, 2)));
+  CHECK_FALSE(t.last<VoteResponse>(2)->granted);
 }
 
 TEST_CASE("Quorum: a change of the voters is acknowledged once it is remembered beside the log",
@@ -240,6 +267,11 @@ TEST_CASE("Quorum: it is certain again once it has what a leader committed in it
           "[quorum]") {
   QuorumHarness t{{.log = {batch(0, 2, 1)},
                    .vote = {.epoch = LeaderEpoch{1}, .voted_for = {}, .uncertain = true}}};
+  // Said to an earlier life of this replica, which may have acknowledged more since.
+  ReplicateRequest late = t.from_leader(2, 1, log_end(1, 2), {}, 2);
+  late.incarnation = 0;
+  t.hear(late);
+  CHECK(t.core->is_uncertain());
   // Committed in an earlier epoch: there may be more that this leader does not know of yet.
   t.hear(t.from_leader(2, 2, log_end(1, 2), {}, 2));
   CHECK(t.core->is_uncertain());
