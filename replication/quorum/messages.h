@@ -24,6 +24,7 @@ struct VoteRequest {
   ReplicaKey candidate;
   ReplicaKey voter;  // whom it takes the receiver for
   LogEnd log_end;    // of the candidate
+  LogEnd voters;     // where the newest change of the voters ends that it knows
   bool pre_vote = false;
   bool by_transfer = false;  // its leader told it to: not held against a leader that still lives
 };

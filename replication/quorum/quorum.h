@@ -61,7 +61,7 @@ struct QuorumVote {
   bool uncertain = false;
   // Where the newest change of the voters ends that was acknowledged: an uncertain replica whose
   // log lacks it does not know who votes.
-  Offset voters_seen{0};
+  LogEnd voters_seen;
   // Where the newest change of the voters ends that is known to be committed.
   Offset voters_settled{0};
 

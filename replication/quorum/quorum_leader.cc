@@ -263,7 +263,7 @@ Errc Quorum::append(Instant now, QuorumBatch batch) {
 
 Errc Quorum::check_voters(Instant now, const VoterSet& voters) const {
   if (!is_ready() || transfer_to_) return Errc::not_controller;
-  if (log_.voters_end() > committed_) return Errc::voter_change_pending;
+  if (log_.voters_end().offset > committed_) return Errc::voter_change_pending;
   if (voters.empty() || !voters.is_one_step_from(log_.voters())) return Errc::invalid_voters;
   for (const Voter& voter : voters.all()) {
     if (log_.voters().contains(voter.key)) continue;
@@ -293,7 +293,7 @@ void Quorum::hand_over_if_caught_up() {
 // A leader that is no voter any more leads until that is committed, then lets the best follower
 // take over.
 void Quorum::resign_if_removed(Instant now) {
-  if (may_lead() || log_.voters_end() > committed_) return;
+  if (may_lead() || log_.voters_end().offset > committed_) return;
   const auto best = std::ranges::max_element(log_.voters().all(), {}, [this](const Voter& voter) {
     const auto known = progress_.find(voter.key);
     return known == progress_.end() ? Offset{0} : known->second.flushed;

@@ -28,9 +28,9 @@ const QuorumBatch* QuorumLog::voters_change() const {
   return change == batches_.rend() ? nullptr : &*change;
 }
 
-Offset QuorumLog::voters_end() const {
+LogEnd QuorumLog::voters_end() const {
   const QuorumBatch* change = voters_change();
-  return change == nullptr ? start_.offset : change->next_offset;
+  return change == nullptr ? start_ : LogEnd{change->epoch, change->next_offset};
 }
 
 void QuorumLog::append(QuorumBatch batch) {

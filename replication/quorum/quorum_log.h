@@ -49,7 +49,7 @@ class QuorumLog {
   // The newest batch that changes the voters; none: they are those of the start.
   const QuorumBatch* voters_change() const;
   // Where that ends, or the log starts.
-  Offset voters_end() const;
+  LogEnd voters_end() const;
 
   // Needs    batch.base_offset == end().offset, batch.epoch >= end().epoch
   void append(QuorumBatch batch);

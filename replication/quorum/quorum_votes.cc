@@ -32,7 +32,7 @@ const VoterSet& Quorum::settled_voters() const {
 bool Quorum::may_lead() const {
   if (has_lost_voters()) return false;
   if (log_.voters().contains(config_.self)) return true;
-  const Offset end = log_.voters_end();
+  const Offset end = log_.voters_end().offset;
   return end > committed_ && log_.voters_at(end - 1).contains(config_.self);
 }
 
@@ -78,7 +78,7 @@ void Quorum::persist(const QuorumVote& vote) {
 // A change of the voters counts as being on the disk when the durable vote knows of it as well.
 Offset Quorum::acknowledged() const {
   const QuorumBatch* change = log_.voters_change();
-  if (change == nullptr || persisted_.voters_seen >= change->next_offset) return flushed_;
+  if (change == nullptr || persisted_.voters_seen >= log_.voters_end()) return flushed_;
   return std::min(flushed_, change->base_offset);
 }
 
@@ -93,10 +93,10 @@ void Quorum::note_voters_settled() {
 
 void Quorum::note_voters_seen() {
   const QuorumBatch* change = log_.voters_change();
-  const bool is_new = change != nullptr && change->next_offset <= flushed_ &&
-                      change->next_offset > vote_.voters_seen;
+  const bool is_new =
+      change != nullptr && change->next_offset <= flushed_ && log_.voters_end() > vote_.voters_seen;
   // Cut off by a leader: it was never decided. An uncertain replica may have lost more than that.
-  const bool is_gone = !vote_.uncertain && vote_.voters_seen > log_.end().offset;
+  const bool is_gone = !vote_.uncertain && vote_.voters_seen > log_.end();
   if (!is_new && !is_gone) return;
   QuorumVote vote = vote_;
   vote.voters_seen = log_.voters_end();
@@ -158,6 +158,7 @@ void Quorum::ask_for_votes(bool pre_vote) {
                                 .candidate = config_.self,
                                 .voter = voter.key,
                                 .log_end = log_.end(),
+                                .voters = log_.voters_end(),
                                 .pre_vote = pre_vote,
                                 .by_transfer = by_transfer_ && !pre_vote});
   }
@@ -184,7 +185,7 @@ void Quorum::on(Instant now, const VoteResponse& response) {
 bool Quorum::would_vote_for(Instant now, const VoteRequest& request) const {
   if (request.epoch < vote_.epoch) return false;
   // The candidate may lack the same change, and so the voters that have to be asked.
-  if (has_lost_voters()) return false;
+  if (has_lost_voters() && request.voters < vote_.voters_seen) return false;
   if (!request.by_transfer && has_fresh_leader(now)) return false;
   if (request.log_end < log_.end()) return false;
   if (request.epoch > vote_.epoch) return true;

@@ -266,7 +266,7 @@ bool World::others_are_whole(std::size_t node) const {
   }
   // A change under way may be undone: whoever it removes may still be needed.
   return voters >= 3 &&
-         nodes_[*leader]->core->log().voters_end() <= nodes_[*leader]->core->committed();
+         nodes_[*leader]->core->log().voters_end().offset <= nodes_[*leader]->core->committed();
 }
 
 void World::damage(std::size_t node) {

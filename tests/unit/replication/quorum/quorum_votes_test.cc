@@ -213,7 +213,7 @@ TEST_CASE("Quorum: all voters are also those before a change that may not be com
                            .vote = {.epoch = LeaderEpoch{1},
                                     .voted_for = {},
                                     .uncertain = false,
-                                    .voters_seen = Offset{1},
+                                    .voters_seen = log_end(1, 1),
                                     .voters_settled = Offset{1}}}};
     settled.time_out();
     settled.hear(settled.vote_of(2, 2, true, true));
@@ -237,13 +237,18 @@ TEST_CASE("Quorum: who lost a change of the voters does not know who votes, and 
                    .vote = {.epoch = LeaderEpoch{1},
                             .voted_for = replica(1),
                             .uncertain = true,
-                            .voters_seen = Offset{3}}}};
+                            .voters_seen = log_end(1, 3)}}};
   t.time_out();
   CHECK(t.core->role() == QuorumRole::follower);
   CHECK(t.last_effect<FindLeader>() != nullptr);
   // Nor does it help another who may not know either.
   t.hear(t.candidate(2, 5, log_end(1, 2)));
   CHECK_FALSE(t.last<VoteResponse>(2)->granted);
+  VoteRequest knowing = t.candidate(2, 6, log_end(1, 3));
+  knowing.voters = log_end(1, 3);
+  t.hear(knowing);
+  t.votes_persisted();
+  CHECK(t.last<VoteResponse>(2)->granted);
 }
 
 TEST_CASE("Quorum: a change of the voters is acknowledged once it is remembered beside the log",
@@ -255,7 +260,7 @@ TEST_CASE("Quorum: a change of the voters is acknowledged once it is remembered 
   CHECK(t.to_persist.empty());
   t.synced(1);
   REQUIRE(t.to_persist.size() == 1);
-  CHECK(t.to_persist[0].voters_seen == Offset{1});
+  CHECK(t.to_persist[0].voters_seen == log_end(1, 1));
   CHECK(t.last<ReplicateResponse>(2)->flushed == Offset{0});
   t.votes_persisted();
   CHECK(t.last<ReplicateResponse>(2)->flushed == Offset{1});
