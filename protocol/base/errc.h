@@ -141,10 +141,10 @@ namespace strandline {
   X(memory_exhausted, 1030, 89, "memory budget is used up")                            \
   X(shutting_down, 1031, 8, "broker is shutting down")                                 \
   X(invalid_setting, 1032, 40, "setting is not valid")                                 \
-  X(voter_change_pending, 1040, 51, "an earlier change of the voters is not finished") \
-  X(invalid_voters, 1041, 42, "not a change of one voter, or no voters left")          \
-  X(voter_not_caught_up, 1042, 42, "the new voter does not have the log yet")          \
-  X(voters_silent, 1043, 42, "no majority of the new voters is heard from")
+  X(voter_change_pending, 1050, 51, "an earlier change of the voters is not finished") \
+  X(invalid_voters, 1051, 42, "not a change of one voter, or no voters left")          \
+  X(voter_not_caught_up, 1052, 42, "the new voter does not have the log yet")          \
+  X(voters_silent, 1053, 42, "no majority of the new voters is heard from")
 
 enum class Errc : int {
   ok = 0,

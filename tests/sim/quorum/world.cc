@@ -244,10 +244,13 @@ void World::restart(std::size_t node) {
   // A torn batch was cut, or there was no trace of it. With a voter lost for good as well nobody
   // can say whether all is there: then the quorum waits for an operator, whom this world does not
   // have.
-  VoterSet voters = n.snapshot_voters;
-  for (const QuorumBatch& batch : n.log) {
-    if (!batch.voters) continue;
-    for (const Voter& voter : batch.voters->all()) voters = voters.with(voter);
+  VoterSet voters;
+  for (const auto& other : nodes_) {
+    for (const Voter& voter : other->snapshot_voters.all()) voters = voters.with(voter);
+    for (const QuorumBatch& batch : other->log) {
+      if (!batch.voters) continue;
+      for (const Voter& voter : batch.voters->all()) voters = voters.with(voter);
+    }
   }
   const bool all_there = std::ranges::all_of(
       voters.all(), [this](const Voter& voter) { return node_of(voter.key).has_value(); });
