@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "broker/logging/log.h"
 #include "protocol/base/assertion.h"
@@ -51,13 +52,19 @@ Result<std::unique_ptr<Listener>> Listener::open(ShardLoop& loop, const std::str
 }
 
 void Listener::start(ShardMetrics& metrics, Admit admit, OnAccepted on_accepted) {
-  metrics_ = &metrics;
+  start([&metrics](RefuseReason reason) { metrics.count_refused(reason); }, std::move(admit),
+        std::move(on_accepted));
+}
+
+void Listener::start(OnRefused on_refused, Admit admit, OnAccepted on_accepted) {
+  on_refused_ = std::move(on_refused);
   admit_ = std::move(admit);
   on_accepted_ = std::move(on_accepted);
   accept_next();
 }
 
 void Listener::close() {
+  loop_.cancel(retry_);
   error_code ignored;
   acceptor_.close(ignored);
 }
@@ -73,7 +80,7 @@ void Listener::accept_next() {
         if (admit_(reason)) {
           on_accepted_(fd);
         } else {
-          metrics_->count_refused(reason);
+          on_refused_(reason);
           ::close(fd);
         }
         continue;
@@ -84,7 +91,7 @@ void Listener::accept_next() {
       const error_code failed{errno, boost::system::system_category()};
       log_limited(LogLevel::error, "net", "accept", "accept failed", {{"error", failed.message()}});
       // At once it would fail again, and keep the shard busy with it.
-      loop_.after(kRetryAfterError, [this] { accept_next(); });
+      retry_ = loop_.after(kRetryAfterError, [this] { accept_next(); });
       return;
     }
     accept_next();
@@ -100,7 +107,7 @@ bool Listener::turn_one_away() {
   const int why = errno;
   if (fd >= 0) {
     ::close(fd);
-    metrics_->count_refused(RefuseReason::descriptors);
+    on_refused_(RefuseReason::descriptors);
   }
   spare_fd_ = open_spare();
   errno = why;

@@ -23,6 +23,8 @@ class Listener {
   using OnAccepted = std::function<void(int native_handle)>;
   // Whether one more connection may come; else why not.
   using Admit = std::function<bool(RefuseReason& reason)>;
+  // Told of each connection that was turned away.
+  using OnRefused = std::function<void(RefuseReason reason)>;
 
   // host   a name or an address; port 0 picks a free one
   //
@@ -30,6 +32,8 @@ class Listener {
   static Result<std::unique_ptr<Listener>> open(ShardLoop& loop, const std::string& host,
                                                 std::uint16_t port);
 
+  void start(OnRefused on_refused, Admit admit, OnAccepted on_accepted);
+  // Counts what is turned away.
   void start(ShardMetrics& metrics, Admit admit, OnAccepted on_accepted);
   void close();
 
@@ -45,9 +49,10 @@ class Listener {
   ShardLoop& loop_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::ip::tcp::endpoint local_;
-  ShardMetrics* metrics_ = nullptr;
+  OnRefused on_refused_;
   Admit admit_;
   OnAccepted on_accepted_;
+  TimerId retry_;
   // Closed for a moment when descriptors run out, so that a waiting connection can be accepted and
   // turned away instead of being left to hang.
   int spare_fd_ = -1;
