@@ -125,6 +125,9 @@ namespace strandline {
   X(budget_exceeded, 1003, 42, "message would decode to more memory than it may")      \
   X(unsupported_api, 1004, 35, "API not served")                                       \
   X(invalid_uuid, 1005, 42, "not a 22-character URL-safe base64 id")                   \
+  X(frame_checksum, 1006, 42, "checksum of the frame is wrong")                        \
+  X(frame_version, 1007, 35, "frame of a version that is not spoken here")             \
+  X(too_many_attachments, 1008, 42, "more attachments than a frame may have")          \
   X(corrupt_batch, 1010, 2, "record batch is damaged")                                 \
   X(unsupported_magic, 1011, 87, "record format older than v2")                        \
   X(decompress_failed, 1012, 2, "compressed records do not decompress")                \
@@ -141,6 +144,11 @@ namespace strandline {
   X(memory_exhausted, 1030, 89, "memory budget is used up")                            \
   X(shutting_down, 1031, 8, "broker is shutting down")                                 \
   X(invalid_setting, 1032, 40, "setting is not valid")                                 \
+  X(rpc_not_connected, 1040, 8, "no connection to the broker, nothing was sent")       \
+  X(rpc_connection_lost, 1041, 7, "connection broke, the request may have run")        \
+  X(rpc_queue_full, 1042, 89, "too much waits to be sent, nothing was added")          \
+  X(rpc_refused, 1043, 8, "handshake refused")                                         \
+  X(rpc_peer_silent, 1044, 8, "nothing was heard from the broker in time")             \
   X(voter_change_pending, 1050, 51, "an earlier change of the voters is not finished") \
   X(invalid_voters, 1051, 42, "not a change of one voter, or no voters left")          \
   X(voter_not_caught_up, 1052, 42, "the new voter does not have the log yet")          \
