@@ -130,7 +130,8 @@ class PartitionLog {
   Result<void> delete_records(Offset offset);
 
   // Drops everything from `end` on (from the start of a batch that holds it; the log start goes
-  // along when it lies in that batch), and takes producers back to what they were there. Waits for
+  // along when it lies in that batch), and takes producers back to what they were there. Epochs
+  // that begin at `end` or beyond are gone: at the log end, those that have no records. Waits for
   // the disk.
   //
   // Needs    end >= log start; nothing staged; a checkpoint whose flushed end is not above it is on

@@ -88,6 +88,7 @@ PartitionLog::Retention PartitionLog::apply_retention(Timestamp now) {
 Result<void> PartitionLog::truncate_to(Offset end) {
   if (offline_) return Errc::log_offline;
   STRANDLINE_ASSERT(staged_.empty());
+  if (end == log_end_) epochs_.cut_end(end);
   if (end >= log_end_) return success();
   STRANDLINE_ASSERT(end >= log_start_);
   const Result<void> cut = cut_segments(end);

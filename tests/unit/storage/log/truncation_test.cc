@@ -139,6 +139,21 @@ TEST_CASE("truncate_to: terms that began beyond the end are gone", "[truncate]")
   t.append();
 }
 
+TEST_CASE("truncate_to: at the log end, terms without records are gone", "[truncate]") {
+  LogHarness t;
+  t.append();
+  t.log->on_new_leader_epoch(LeaderEpoch{3});
+  REQUIRE(t.log->epochs().latest() == LeaderEpoch{3});
+  truncate(t, 1);
+  CHECK(t.log->log_end_offset() == Offset{1});
+  CHECK(t.log->epochs().latest() == LeaderEpoch{0});
+  t.epoch = LeaderEpoch{2};  // a later leader's log may go on with an older term
+  t.append();
+  t.sync();
+  t.restart();
+  CHECK(t.log->epochs().latest() == LeaderEpoch{2});
+}
+
 TEST_CASE("truncate_to: a sync under way covers only what is left", "[truncate]") {
   LogHarness t;
   t.append_many(5);
