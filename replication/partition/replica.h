@@ -1,0 +1,66 @@
+// Who takes part in the replication of one partition, and how starts, streams and changes of it are
+// numbered.
+//
+// Thread   values, no state
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "protocol/base/ids.h"
+#include "protocol/base/strong.h"
+
+namespace strandline {
+
+// A replica is named by the broker that holds it.
+using ReplicaId = BrokerId;
+inline constexpr ReplicaId kNoReplica = kNoBroker;
+
+// One start of a broker process: the broker epoch that the controller gave its registration, so a
+// later start has a greater one. -1 is "not known".
+using Incarnation = StrongPoint<struct IncarnationTag, std::int64_t>;
+inline constexpr Incarnation kNoIncarnation{-1};
+
+// Counts the changes of one partition that the controller committed.
+using PartitionEpoch = StrongPoint<struct PartitionEpochTag, std::int32_t>;
+
+// Counts the streams that one follower opened since its broker started; 0 is "none".
+using StreamId = StrongPoint<struct StreamIdTag, std::int64_t>;
+inline constexpr StreamId kNoStream{0};
+
+// A member of a proposed ISR. The incarnation is the one whose progress the leader has seen;
+// kNoIncarnation only for one that stays a member and was not heard in this term.
+struct IsrMember {
+  ReplicaId replica = kNoReplica;
+  Incarnation incarnation = kNoIncarnation;
+  friend constexpr auto operator<=>(const IsrMember&, const IsrMember&) = default;
+};
+
+// What the controller committed about a partition.
+struct CommittedIsr {
+  PartitionEpoch partition_epoch;
+  std::vector<ReplicaId> members;
+  // What stood in the topic's config as this was committed. It travels along because the controller
+  // keeps those who leave as eligible leaders by this number, while the leader's own view of the
+  // config may be older.
+  std::int32_t min_insync_replicas = 1;
+  friend bool operator==(const CommittedIsr&, const CommittedIsr&) = default;
+};
+
+// A change that the leader asks for: to be taken if the leader epoch is the present one and nothing
+// has changed since `expected`.
+struct IsrProposal {
+  LeaderEpoch leader_epoch;
+  PartitionEpoch expected;
+  std::vector<IsrMember> members;  // by replica
+  friend bool operator==(const IsrProposal&, const IsrProposal&) = default;
+};
+
+// Effect of leader and follower: readers may see records below `high_watermark`.
+struct AdvanceHighWatermark {
+  Offset high_watermark;
+  friend bool operator==(const AdvanceHighWatermark&, const AdvanceHighWatermark&) = default;
+};
+
+}  // namespace strandline
