@@ -8,14 +8,14 @@ namespace {
 
 class Parser {
  public:
-  Parser(std::string program, std::string plants)
-      : program_(std::move(program)), plants_(std::move(plants)) {}
+  explicit Parser(const Simulator& simulator) : simulator_(simulator) {}
 
   [[noreturn]] void usage(const std::string& problem) const {
     std::fprintf(stderr,
-                 "%s: %s\nusage: %s [--seed N] [--seeds N] [--steps N] [--trace] [--no-faults] "
+                 "%s: %s\nusage: %s [--seed N] [--seeds N] [%s N] [--trace] [--no-faults] "
                  "[--plant NAME]\nplants: %s\n",
-                 program_.c_str(), problem.c_str(), program_.c_str(), plants_.c_str());
+                 simulator_.name.c_str(), problem.c_str(), simulator_.name.c_str(),
+                 simulator_.length_flag.c_str(), simulator_.plants.c_str());
     std::exit(2);
   }
 
@@ -29,16 +29,13 @@ class Parser {
   }
 
  private:
-  const std::string program_;
-  const std::string plants_;
+  const Simulator& simulator_;
 };
 
 }  // namespace
 
-Arguments parse_arguments(int argc, char** argv, const std::string& program,
-                          const std::string& plants,
-                          const std::function<bool(std::string_view)>& take_plant) {
-  const Parser parser{program, plants};
+Arguments parse_arguments(int argc, char** argv, const Simulator& simulator) {
+  const Parser parser{simulator};
   Arguments arguments;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
@@ -47,10 +44,10 @@ Arguments parse_arguments(int argc, char** argv, const std::string& program,
       arguments.seed = parser.number(flag, value), ++i;
     } else if (flag == "--seeds") {
       arguments.seeds = parser.number(flag, value), ++i;
-    } else if (flag == "--steps") {
-      arguments.steps = static_cast<int>(parser.number(flag, value)), ++i;
+    } else if (flag == simulator.length_flag) {
+      arguments.length = static_cast<int>(parser.number(flag, value)), ++i;
     } else if (flag == "--plant") {
-      if (!take_plant(value == nullptr ? "" : value)) parser.usage("unknown plant");
+      if (!simulator.take_plant(value == nullptr ? "" : value)) parser.usage("unknown plant");
       arguments.plant = value, ++i;
     } else if (flag == "--trace") {
       arguments.trace = true;
@@ -61,6 +58,13 @@ Arguments parse_arguments(int argc, char** argv, const std::string& program,
     }
   }
   return arguments;
+}
+
+std::string command_again(const Simulator& simulator, const Arguments& arguments,
+                          std::uint64_t seed, int length) {
+  return simulator.name + " --seed " + std::to_string(seed) + " " + simulator.length_flag + " " +
+         std::to_string(length) + (arguments.faults ? "" : " --no-faults") +
+         (arguments.plant.empty() ? "" : " --plant " + arguments.plant);
 }
 
 }  // namespace strandline::sim

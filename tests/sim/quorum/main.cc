@@ -11,16 +11,20 @@
 #include "tests/sim/quorum/run.h"
 
 int main(int argc, char** argv) {
+  using namespace strandline::sim;
   using namespace strandline::sim::quorum;
   RunOptions run;
-  const auto arguments = strandline::sim::parse_arguments(
-      argc, argv, "strandline_sim_quorum", plant_names(), [&](std::string_view name) {
-        const auto plant = plant_from_name(name);
-        if (plant) run.plant = *plant;
-        return plant.has_value();
-      });
+  const Simulator simulator{.name = "strandline_sim_quorum",
+                            .length_flag = "--steps",
+                            .plants = plant_names(),
+                            .take_plant = [&run](std::string_view name) {
+                              const auto plant = plant_from_name(name);
+                              if (plant) run.plant = *plant;
+                              return plant.has_value();
+                            }};
+  const Arguments arguments = parse_arguments(argc, argv, simulator);
   run.trace = arguments.trace;
-  if (arguments.steps > 0) run.steps = arguments.steps;
+  if (arguments.length > 0) run.steps = arguments.length;
   std::uint64_t failed = 0;
   Stats stats;
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
@@ -28,8 +32,8 @@ int main(int argc, char** argv) {
     stats.add(outcome.stats);
     if (outcome.passed) continue;
     ++failed;
-    std::printf("FAILED: %s\n  again: strandline_sim_quorum --seed %lu --steps %d%s\n",
-                outcome.violation.c_str(), seed, run.steps, arguments.plant_words().c_str());
+    std::printf("FAILED: %s\n  again: %s\n", outcome.violation.c_str(),
+                command_again(simulator, arguments, seed, run.steps).c_str());
   }
   std::printf(
       "%lu events: %lu proposals, %lu commits, %lu leaders, %lu truncations, %lu snapshots (%lu "

@@ -28,15 +28,18 @@ void print_stats(const WorldStats& s) {
 int main(int argc, char** argv) {
   using namespace strandline::sim;
   RunOptions run;
-  const Arguments arguments =
-      parse_arguments(argc, argv, "strandline_sim", plant_names(), [&](std::string_view name) {
-        const auto plant = plant_from_name(name);
-        if (plant) run.plant = *plant;
-        return plant.has_value();
-      });
+  const Simulator simulator{.name = "strandline_sim",
+                            .length_flag = "--steps",
+                            .plants = plant_names(),
+                            .take_plant = [&run](std::string_view name) {
+                              const auto plant = plant_from_name(name);
+                              if (plant) run.plant = *plant;
+                              return plant.has_value();
+                            }};
+  const Arguments arguments = parse_arguments(argc, argv, simulator);
   run.trace = arguments.trace;
   run.faults = arguments.faults;
-  if (arguments.steps > 0) run.steps = arguments.steps;
+  if (arguments.length > 0) run.steps = arguments.length;
   std::uint64_t failed = 0;
   WorldStats stats;
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
@@ -44,9 +47,8 @@ int main(int argc, char** argv) {
     stats.add(outcome.stats);
     if (outcome.passed) continue;
     ++failed;
-    std::printf("FAILED: %s\n  again: strandline_sim --seed %lu --steps %d%s%s\n",
-                outcome.violation.c_str(), seed, run.steps, run.faults ? "" : " --no-faults",
-                arguments.plant_words().c_str());
+    std::printf("FAILED: %s\n  again: %s\n", outcome.violation.c_str(),
+                command_again(simulator, arguments, seed, run.steps).c_str());
   }
   print_stats(stats);
   std::printf("%lu passed, %lu failed\n", arguments.seeds - failed, failed);
