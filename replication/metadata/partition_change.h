@@ -60,7 +60,8 @@ class PartitionChange {
   // ones are in sync. With no change but the order that is done at once.
   void reassign(std::span<const BrokerId> target);
 
-  // Back to what the replicas were before the reassignment; nothing without one under way.
+  // Back to the replicas of before the reassignment, those that it keeps in its order first, as
+  // Kafka does; nothing without one under way.
   void cancel_reassignment();
 
   // The same broker leads on, in an epoch of its own: it has started again.
