@@ -103,7 +103,7 @@ TEST_CASE("Partition: a duplicate of a batch of the same turn is told the same",
   REQUIRE(t.reaches([&] { return sent.outcomes.size() == 2; }));
   CHECK(sent.outcomes[1].value().base_offset == Offset{0});
   CHECK(sent.outcomes[1].value().end_offset == Offset{2});
-  CHECK(t.partition->bounds().log_end_offset == Offset{2});
+  CHECK(t.on_shard([&] { return t.partition->bounds().log_end_offset; }) == Offset{2});
   CHECK(t.metrics.produce_batches.value() == 1);
   CHECK(t.metrics.produce_duplicates.value() == 1);
 }
