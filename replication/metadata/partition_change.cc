@@ -214,8 +214,7 @@ std::optional<PartitionImage> PartitionChange::next() const {
   const std::size_t least =
       std::min(state.replicas.size(), static_cast<std::size_t>(std::max(1, min_insync_)));
   if (state.isr.size() >= least) state.elr.clear();
-  const bool new_term = state.leader != before_.leader || (renews_ && state.leader != kNoBroker);
-  if (new_term) ++state.leader_epoch;
+  if (state.leader != before_.leader) ++state.leader_epoch;
   if (state == before_) return std::nullopt;
   ++state.partition_epoch;
   return state;

@@ -64,9 +64,6 @@ class PartitionChange {
   // Kafka does; nothing without one under way.
   void cancel_reassignment();
 
-  // The same broker leads on, in an epoch of its own: it has started again.
-  void renew_leader() { renews_ = true; }
-
   // The leader leads on although it cannot be elected: there is nobody else.
   void keep_leader() { keeps_ = true; }
 
@@ -100,7 +97,6 @@ class PartitionChange {
   StandingOf standing_;
   std::vector<BrokerId> forgotten_;
   Election how_ = Election::if_needed;
-  bool renews_ = false;
   bool keeps_ = false;
   bool waits_ = true;
 };

@@ -60,11 +60,22 @@ Arguments parse_arguments(int argc, char** argv, const Simulator& simulator) {
   return arguments;
 }
 
-std::string command_again(const Simulator& simulator, const Arguments& arguments,
-                          std::uint64_t seed, int length) {
-  return simulator.name + " --seed " + std::to_string(seed) + " " + simulator.length_flag + " " +
-         std::to_string(length) + (arguments.faults ? "" : " --no-faults") +
-         (arguments.plant.empty() ? "" : " --plant " + arguments.plant);
+int run_seeds(const Simulator& simulator, const Arguments& arguments, int length,
+              const std::function<std::string(std::uint64_t seed)>& run_one,
+              const std::function<void()>& print_stats) {
+  std::uint64_t failed = 0;
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+    const std::string violation = run_one(seed);
+    if (violation.empty()) continue;
+    ++failed;
+    std::printf("FAILED: %s\n  again: %s --seed %lu %s %d%s%s%s\n", violation.c_str(),
+                simulator.name.c_str(), seed, simulator.length_flag.c_str(), length,
+                arguments.faults ? "" : " --no-faults", arguments.plant.empty() ? "" : " --plant ",
+                arguments.plant.c_str());
+  }
+  print_stats();
+  std::printf("%lu passed, %lu failed\n", arguments.seeds - failed, failed);
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace strandline::sim

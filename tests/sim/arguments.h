@@ -30,8 +30,14 @@ struct Simulator {
 // Ends the process with status 2 when the arguments make no sense.
 Arguments parse_arguments(int argc, char** argv, const Simulator& simulator);
 
-// The command that repeats a run.
-std::string command_again(const Simulator& simulator, const Arguments& arguments,
-                          std::uint64_t seed, int length);
+// Runs all seeds and prints a line for each that fails, what `print_stats` has to say, and "N
+// passed, N failed".
+//
+// length   of each run, to name it in the command that repeats one
+// run_one  what was violated; empty: nothing
+// Returns  the program's exit status
+int run_seeds(const Simulator& simulator, const Arguments& arguments, int length,
+              const std::function<std::string(std::uint64_t seed)>& run_one,
+              const std::function<void()>& print_stats);
 
 }  // namespace strandline::sim

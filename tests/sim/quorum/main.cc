@@ -6,6 +6,7 @@
 //
 // Prints a line for each failing seed, a summary, and "N passed, N failed" at the end.
 #include <cstdio>
+#include <string>
 
 #include "tests/sim/arguments.h"
 #include "tests/sim/quorum/run.h"
@@ -25,22 +26,18 @@ int main(int argc, char** argv) {
   const Arguments arguments = parse_arguments(argc, argv, simulator);
   run.trace = arguments.trace;
   if (arguments.length > 0) run.steps = arguments.length;
-  std::uint64_t failed = 0;
   Stats stats;
-  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+  const auto run_one = [&](std::uint64_t seed) {
     const RunOutcome outcome = run_quorum(seed, run);
     stats.add(outcome.stats);
-    if (outcome.passed) continue;
-    ++failed;
-    std::printf("FAILED: %s\n  again: %s\n", outcome.violation.c_str(),
-                command_again(simulator, arguments, seed, run.steps).c_str());
-  }
-  std::printf(
-      "%lu events: %lu proposals, %lu commits, %lu leaders, %lu truncations, %lu snapshots (%lu "
-      "installed), %lu changes of voters, %lu transfers; %lu crashes, %lu damaged, %lu wiped\n",
-      stats.events, stats.proposals, stats.commits, stats.leaders, stats.truncations,
-      stats.snapshots, stats.installs, stats.voter_changes, stats.transfers, stats.crashes,
-      stats.damages, stats.wipes);
-  std::printf("%lu passed, %lu failed\n", arguments.seeds - failed, failed);
-  return failed == 0 ? 0 : 1;
+    return outcome.passed ? std::string{} : outcome.violation;
+  };
+  return run_seeds(simulator, arguments, run.steps, run_one, [&] {
+    std::printf(
+        "%lu events: %lu proposals, %lu commits, %lu leaders, %lu truncations, %lu snapshots (%lu "
+        "installed), %lu changes of voters, %lu transfers; %lu crashes, %lu damaged, %lu wiped\n",
+        stats.events, stats.proposals, stats.commits, stats.leaders, stats.truncations,
+        stats.snapshots, stats.installs, stats.voter_changes, stats.transfers, stats.crashes,
+        stats.damages, stats.wipes);
+  });
 }

@@ -6,6 +6,7 @@
 //
 // Prints a line for each failing seed, a summary, and "N passed, N failed" at the end.
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "tests/sim/arguments.h"
@@ -40,17 +41,11 @@ int main(int argc, char** argv) {
   run.trace = arguments.trace;
   run.faults = arguments.faults;
   if (arguments.length > 0) run.steps = arguments.length;
-  std::uint64_t failed = 0;
   WorldStats stats;
-  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+  const auto run_one = [&](std::uint64_t seed) {
     const RunOutcome outcome = run_log(seed, run);
     stats.add(outcome.stats);
-    if (outcome.passed) continue;
-    ++failed;
-    std::printf("FAILED: %s\n  again: %s\n", outcome.violation.c_str(),
-                command_again(simulator, arguments, seed, run.steps).c_str());
-  }
-  print_stats(stats);
-  std::printf("%lu passed, %lu failed\n", arguments.seeds - failed, failed);
-  return failed == 0 ? 0 : 1;
+    return outcome.passed ? std::string{} : outcome.violation;
+  };
+  return run_seeds(simulator, arguments, run.steps, run_one, [&] { print_stats(stats); });
 }

@@ -258,7 +258,7 @@ TEST_CASE("PartitionChange: the only replica leads with what it has", "[partitio
   CHECK(p.now.isr == ids({1}));
 }
 
-// --- preferred leaders, restarts
+// --- preferred leaders
 
 TEST_CASE("PartitionChange: the preferred leader is taken when it is in sync",
           "[partition_change]") {
@@ -270,14 +270,6 @@ TEST_CASE("PartitionChange: the preferred leader is taken when it is in sync",
   p.apply([](PartitionChange& c) { c.set_isr(ids({1, 2, 3})); });
   p.apply([](PartitionChange& c) { c.elect(Election::preferred); });
   CHECK(p.now.leader == BrokerId{1});
-}
-
-TEST_CASE("PartitionChange: a leader that started again leads in a new epoch",
-          "[partition_change]") {
-  Partition3 p;
-  p.apply([](PartitionChange& c) { c.renew_leader(); });
-  CHECK(p.now.leader == BrokerId{1});
-  CHECK(p.now.leader_epoch == LeaderEpoch{6});
 }
 
 TEST_CASE("PartitionChange: more than there are replicas need not be in sync",
