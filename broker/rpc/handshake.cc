@@ -111,6 +111,13 @@ RpcRefusal refuse_incarnation(const RpcIdentity& peer) {
           "a later start of " + node(peer) + " is known: this process was replaced, end it"};
 }
 
+RpcRefusal refuse_lane(const RpcIdentity& self, std::uint32_t lane, std::uint32_t lanes) {
+  return {RefusalReason::lane,
+          node(self) + " has lanes " + range(0, lanes - 1) + ", lane " + std::to_string(lane) +
+              " was asked for: it was started with another number of shards, which the cluster "
+              "will know soon"};
+}
+
 RpcRefusal refuse_not_ready(const RpcIdentity& self) {
   return {RefusalReason::not_ready, node(self) + " is starting or stopping: try again soon"};
 }

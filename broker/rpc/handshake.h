@@ -5,6 +5,7 @@
 // Thread   pure functions
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "protocol/proto/rpc_messages.h"
@@ -25,5 +26,7 @@ RpcRefusal refuse_unknown_node(const RpcIdentity& peer);
 RpcRefusal refuse_directory(const RpcIdentity& peer, const Uuid& known_directory);
 RpcRefusal refuse_incarnation(const RpcIdentity& peer);
 RpcRefusal refuse_not_ready(const RpcIdentity& self);
+// lanes   how many loops `self` has, the control loop among them
+RpcRefusal refuse_lane(const RpcIdentity& self, std::uint32_t lane, std::uint32_t lanes);
 
 }  // namespace strandline

@@ -68,6 +68,15 @@ void RpcChannel::close(RpcClose reason, ErrorCode error) {
   owner_.on_closed(reason, error);
 }
 
+int RpcChannel::give_away() {
+  STRANDLINE_ASSERT(state_ == State::greeting && output_.empty() && !waiting_writable_);
+  state_ = State::closed;
+  if (context_.beyond_budget == this) context_.beyond_budget = nullptr;
+  frames_.reset();
+  error_code ignored;
+  return socket_.release(ignored);
+}
+
 Result<void> RpcChannel::send(rpc::Method method, RpcPayload payload) {
   if (state_ != State::established) return Errc::rpc_not_connected;
   const rpc::FrameHeader header{.kind = rpc::FrameKind::one_way, .method = method};

@@ -67,6 +67,17 @@ class RpcChannel : public std::enable_shared_from_this<RpcChannel> {
 
   void close(RpcClose reason, ErrorCode error = {});
 
+  // Gives the connection away to another loop: returns its descriptor, and is closed without a
+  // word to its owner.
+  //
+  // Needs    nothing sent, and nothing received beyond the frame that is being worked on
+  int give_away();
+  bool has_more() const { return !frames_->pending().empty(); }
+
+  // A message of any size would be taken by send() now.
+  bool has_room() const { return output_.bytes() < context_.limits.send_bytes_max / 2; }
+  std::uint64_t send_queue_bytes() const { return output_.bytes(); }
+
   // --- for who speaks the protocol over it
 
   enum class Bound : std::uint8_t { kept, exempt };

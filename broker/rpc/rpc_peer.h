@@ -37,6 +37,8 @@ struct RpcPeerOptions {
   // Who has to be there; by default whoever is.
   BrokerId expected_node = kNoBroker;
   Uuid expected_directory;
+  // Which of its loops is to serve the connection; see RpcHello.
+  std::uint32_t lane = kControlLane;
   // One try to reach the address. Within one network it takes less than a millisecond; a first
   // packet that was lost is not waited for, the kernel would repeat it after a second, then after
   // two, and a network that healed would stay unused as long.

@@ -98,7 +98,8 @@ void RpcPeer::connected() {
   set_timer(context_.limits.handshake_max, &RpcPeer::greeting_timed_out);
   hello_ = {.self = context_.self,
             .expected_node = options_.expected_node,
-            .expected_directory = options_.expected_directory};
+            .expected_directory = options_.expected_directory,
+            .lane = options_.lane};
   channel_->start();
   (void)channel_->send_frame({.kind = rpc::FrameKind::hello},
                              {.message = encode_rpc_hello(hello_), .attachments = {}},

@@ -27,12 +27,24 @@ Result<asio::ip::tcp::endpoint> RpcServer::listen(const std::string& host, std::
 }
 
 void RpcServer::adopt(int native_handle) {
+  const auto connection = take_in(native_handle);
+  if (connection == nullptr) return;
+  context_.metrics.accepted.add();
+  connection->start();
+}
+
+void RpcServer::adopt(int native_handle, const RpcHello& hello) {
+  const auto connection = take_in(native_handle);
+  if (connection != nullptr) connection->start(hello);
+}
+
+std::shared_ptr<RpcServerConnection> RpcServer::take_in(int native_handle) {
   boost::system::error_code failed;
   asio::ip::tcp::socket socket{context_.loop.io()};
   if (!closed_) socket.assign(asio::ip::tcp::v4(), native_handle, failed);
   if (closed_ || failed) {
     ::close(native_handle);
-    return;
+    return nullptr;
   }
   if (greeting_.size() >= options_.greeting_max) {
     const std::shared_ptr<RpcServerConnection> oldest = connections_.at(*greeting_.begin());
@@ -42,9 +54,8 @@ void RpcServer::adopt(int native_handle) {
   auto connection = std::make_shared<RpcServerConnection>(*this, number, std::move(socket));
   connections_.emplace(number, connection);
   greeting_.insert(number);
-  context_.metrics.accepted.add();
   context_.metrics.connections_open.add(1);
-  connection->start();
+  return connection;
 }
 
 void RpcServer::ended(std::uint64_t number) {

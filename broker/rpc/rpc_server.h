@@ -3,7 +3,8 @@
 //   RpcServer server{context, handlers, {}, {.admit = ..., .on_up = ..., .on_down = ...}};
 //   server.listen("0.0.0.0", 9094);
 //
-// A broker with several loops listens on one and deals what it accepts to the others (adopt).
+// A broker with several loops listens on one, which hands what is meant for the others over to them
+// (hand_over, adopt) once it was said hello.
 //
 // Thread   the loop of its context
 // Owns     the listening socket and every connection
@@ -34,6 +35,9 @@ struct RpcServerOptions {
   // Connections that were not welcomed (yet); one more ends the oldest of them, so that a crowd of
   // strangers keeps no broker out: brokers say hello at once.
   std::size_t greeting_max = 128;
+  // Which of the broker's loops this is, and how many there are; see RpcHello.
+  std::uint32_t lane = kControlLane;
+  std::uint32_t lanes = 1;
 };
 
 class RpcServer {
@@ -46,6 +50,9 @@ class RpcServer {
     std::function<void(RpcChannel& channel)> on_up;
     // A broker that was here is gone. Not called for connections that this side shut down.
     std::function<void(RpcChannel& channel, RpcClose reason, ErrorCode error)> on_down;
+    // A connection that is for another lane that there is: the descriptor is the taker's, who lets
+    // that loop's server adopt it with the hello. Unset: such connections are refused.
+    std::function<void(int native_handle, const RpcHello& hello)> hand_over;
   };
 
   // context, handlers   outlive the server
@@ -62,6 +69,8 @@ class RpcServer {
 
   // Serves a connection that was accepted elsewhere; the descriptor is the server's from here on.
   void adopt(int native_handle);
+  // The same for one that has said this hello to another loop; it is answered here.
+  void adopt(int native_handle, const RpcHello& hello);
 
   // Ends everything; nothing is accepted or served after that.
   void close();
@@ -71,6 +80,7 @@ class RpcServer {
  private:
   friend class RpcServerConnection;
 
+  std::shared_ptr<RpcServerConnection> take_in(int native_handle);
   void greeted(std::uint64_t number) { greeting_.erase(number); }
   void ended(std::uint64_t number);
 

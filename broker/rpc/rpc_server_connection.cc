@@ -32,6 +32,11 @@ void RpcServerConnection::start() {
   channel_->start();
 }
 
+void RpcServerConnection::start(const RpcHello& hello) {
+  start();
+  greet(hello);
+}
+
 void RpcServerConnection::close(RpcClose reason) { channel_->close(reason); }
 
 void RpcServerConnection::on_frame(RpcMessage message) {
@@ -49,10 +54,30 @@ void RpcServerConnection::on_frame(RpcMessage message) {
 void RpcServerConnection::greet(const RpcMessage& message) {
   const auto hello = decode_rpc_hello(message.message());
   if (!hello) return channel_->close(RpcClose::malformed, hello.error());
-  auto refusal = check_hello(hello.value(), server_.context_.self);
-  if (!refusal && server_.hooks_.admit) refusal = server_.hooks_.admit(hello.value());
-  if (refusal) return refuse(hello.value(), *refusal);
-  welcome(hello.value());
+  if (hello.value().lane != server_.options_.lane) return hand_over(hello.value());
+  greet(hello.value());
+}
+
+void RpcServerConnection::greet(const RpcHello& hello) {
+  auto refusal = check_hello(hello, server_.context_.self);
+  if (!refusal && server_.hooks_.admit) refusal = server_.hooks_.admit(hello);
+  if (refusal) return refuse(hello, *refusal);
+  welcome(hello);
+}
+
+// Whether it may come in is for the loop that it wants to decide.
+void RpcServerConnection::hand_over(const RpcHello& hello) {
+  const RpcServerOptions& options = server_.options_;
+  if (hello.lane >= options.lanes || !server_.hooks_.hand_over) {
+    return refuse(hello, refuse_lane(server_.context_.self, hello.lane, options.lanes));
+  }
+  // Who connects says nothing more before it has an answer.
+  if (channel_->has_more()) return channel_->close(RpcClose::malformed, Errc::malformed_frame);
+  const auto self = shared_from_this();
+  const int native_handle = channel_->give_away();
+  server_.context_.loop.cancel(greeting_ends_);
+  server_.ended(number_);
+  server_.hooks_.hand_over(native_handle, hello);
 }
 
 void RpcServerConnection::say_reply(const RpcHelloReply& reply) {

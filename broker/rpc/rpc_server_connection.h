@@ -1,6 +1,7 @@
 // One connection that another broker opened to us.
 //
 // States   greeting -> serving -> ended
+//          greeting -> handed over to another loop
 //          greeting -> refused (our answer is on its way) -> ended
 //
 // Thread   the loop of its context
@@ -21,6 +22,8 @@ class RpcServerConnection : public std::enable_shared_from_this<RpcServerConnect
   RpcServerConnection(RpcServer& server, std::uint64_t number, boost::asio::ip::tcp::socket socket);
 
   void start();
+  // The hello came to another loop.
+  void start(const RpcHello& hello);
   void close(RpcClose reason);
 
  private:
@@ -28,6 +31,8 @@ class RpcServerConnection : public std::enable_shared_from_this<RpcServerConnect
 
   void on_frame(RpcMessage message);
   void greet(const RpcMessage& message);
+  void greet(const RpcHello& hello);
+  void hand_over(const RpcHello& hello);
   void refuse(const RpcHello& hello, const RpcRefusal& refusal);
   void welcome(const RpcHello& hello);
   void be_refused(const RpcMessage& message);

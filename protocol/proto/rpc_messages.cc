@@ -78,6 +78,7 @@ std::string_view refusal_name(RefusalReason reason) {
     case RefusalReason::directory: return "directory";
     case RefusalReason::incarnation: return "incarnation";
     case RefusalReason::not_ready: return "not_ready";
+    case RefusalReason::lane: return "lane";
   }
   return "other";
 }
@@ -89,13 +90,15 @@ std::string encode_rpc_hello(const RpcHello& hello) {
   put_identity(hello.self, message.mutable_self());
   message.set_expected_node_plus_one(hello.expected_node.value() + 1);
   put_uuid(hello.expected_directory, message.mutable_expected_directory_id());
+  message.set_lane(hello.lane);
   return message.SerializeAsString();
 }
 
 Result<RpcHello> decode_rpc_hello(ByteView bytes) {
   pb::RpcHello message;
   if (!parse(message, bytes) || message.protocol_min() == 0 ||
-      message.protocol_min() > message.protocol_max() || message.expected_node_plus_one() < 0) {
+      message.protocol_min() > message.protocol_max() || message.expected_node_plus_one() < 0 ||
+      message.lane() > kLaneMax) {
     return Errc::malformed_frame;
   }
   RpcHello hello{.protocol_min = message.protocol_min(), .protocol_max = message.protocol_max()};
@@ -103,6 +106,7 @@ Result<RpcHello> decode_rpc_hello(ByteView bytes) {
   hello.expected_node = BrokerId{message.expected_node_plus_one() - 1};
   STRANDLINE_TRY(hello.expected_directory,
                  take_uuid(message.expected_directory_id(), Presence::optional));
+  hello.lane = message.lane();
   return hello;
 }
 

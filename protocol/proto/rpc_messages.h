@@ -21,6 +21,11 @@ namespace strandline {
 inline constexpr std::uint32_t kRpcProtocolMin = 1;
 inline constexpr std::uint32_t kRpcProtocolMax = 1;
 
+// A broker's loops, as a connection names the one it is for.
+inline constexpr std::uint32_t kControlLane = 0;
+inline constexpr std::uint32_t kFirstShardLane = 1;
+inline constexpr std::uint32_t kLaneMax = 65535;
+
 // A broker as the other side of a connection is to know it.
 struct RpcIdentity {
   Uuid cluster_id;  // zero: it belongs to none yet
@@ -38,6 +43,7 @@ struct RpcHello {
   RpcIdentity self;
   BrokerId expected_node = kNoBroker;  // none: whoever is at the address
   Uuid expected_directory;             // zero: any
+  std::uint32_t lane = kControlLane;   // the loop that is to serve the connection
   friend bool operator==(const RpcHello&, const RpcHello&) = default;
 };
 
@@ -54,8 +60,9 @@ enum class RefusalReason : std::uint8_t {
   directory = 8,      // the node is known with another data directory: it was wiped or replaced
   incarnation = 9,    // a process that was replaced by a later start of the same broker
   not_ready = 10,     // starting or stopping; worth another try soon
+  lane = 11,          // the broker has no such loop
 };
-inline constexpr std::size_t kRefusalReasons = 11;  // with 0, which is none
+inline constexpr std::size_t kRefusalReasons = 12;  // with 0, which is none
 
 // "unknown_node".
 std::string_view refusal_name(RefusalReason reason);

@@ -19,12 +19,13 @@ inline constexpr std::size_t kTestSenders = 8;
 inline constexpr SenderSlot kLoopSlot{0};
 inline constexpr SenderSlot kDiskSlot{1};
 inline constexpr SenderSlot kSyncSlot{3};
+inline constexpr SenderSlot kOtherLoopSlot{5};  // of a loop that posts to another
 inline constexpr SenderSlot kIdleSlot{6};
 inline constexpr SenderSlot kTestSlot{7};
 
 class LoopThread {
  public:
-  LoopThread() : loop("test", kLoopSlot, kTestSenders) {
+  explicit LoopThread(SenderSlot slot = kLoopSlot) : loop("test", slot, kTestSenders) {
     set_sender_slot(kTestSlot);
     loop.start();
   }

@@ -95,9 +95,11 @@ class RpcSide {
     return shard_.reaches(std::move(condition));
   }
 
-  explicit RpcSide(int node, RpcLimits limits = patient(), std::uint64_t budget_bytes = 1 << 30)
+  explicit RpcSide(int node, RpcLimits limits = patient(), std::uint64_t budget_bytes = 1 << 30,
+                   SenderSlot slot = kLoopSlot)
       : budget(budget_bytes),
         buffers(budget),
+        shard_(slot),
         context{.loop = shard_.loop,
                 .buffers = buffers,
                 .budget = budget,
@@ -148,12 +150,20 @@ class RpcSide {
               [this](RpcChannel& channel, RpcClose reason, ErrorCode) {
                 std::erase(links, channel.shared_from_this());
                 last_close = reason;
-              }};
+              },
+          .hand_over = hand_over};
       server = std::make_unique<RpcServer>(context, handlers, options, std::move(hooks));
       const auto endpoint = server->listen("127.0.0.1", port);
       return endpoint ? endpoint.value().port() : std::uint16_t{0};
     });
   }
+  // Serves what is adopted, and does not listen.
+  void listen_as(RpcServerOptions options) {
+    on_loop([this, options] {
+      server = std::make_unique<RpcServer>(context, handlers, options, RpcServer::Hooks{});
+    });
+  }
+  void post(Task task) { shard_.loop.post(std::move(task)); }
   void stop_serving() {
     on_loop([this] {
       links.clear();
@@ -250,6 +260,7 @@ class RpcSide {
   // Set before listen() or connect().
   std::function<std::optional<RpcRefusal>(const RpcHello&)> admit;
   std::function<std::optional<RpcRefusal>(const RpcIdentity&)> verify;
+  std::function<void(int native_handle, const RpcHello&)> hand_over;
   // The loop's, from here on.
   std::unique_ptr<RpcServer> server;
   std::shared_ptr<RpcPeer> peer;

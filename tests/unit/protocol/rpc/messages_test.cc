@@ -29,6 +29,7 @@ TEST_CASE("rpc messages: a greeting comes back as it was", "[rpc]") {
   hello.expected_node = BrokerId{0};
   hello.expected_directory = hello.self.directory_id;
   hello.self.cluster_id = Uuid{};  // wants to join one
+  hello.lane = kLaneMax;
   CHECK(decode_rpc_hello(as_bytes(encode_rpc_hello(hello))).value() == hello);
 
   RpcHelloReply reply{.self = some_identity(), .protocol = 1};
@@ -69,6 +70,9 @@ TEST_CASE("rpc messages: a greeting without what must be in it is refused", "[rp
   hello = sound;
   hello.expected_node = BrokerId{-2};
   CHECK(refused(hello));
+  hello = sound;
+  hello.lane = kLaneMax + 1;
+  CHECK(refused(hello));
   CHECK_FALSE(decode_rpc_hello(as_bytes("\x0f garbage")).has_value());
   CHECK_FALSE(decode_rpc_hello({}).has_value());
 }
@@ -88,7 +92,7 @@ TEST_CASE("rpc messages: numbers of a newer version are taken for what is known"
   const auto reply = decode_rpc_hello_reply(as_bytes(identity + field(3, 99)));
   CHECK(reply.value().refusal->reason == RefusalReason::other);
   const auto last = decode_rpc_hello_reply(as_bytes(identity + field(3, kRefusalReasons - 1)));
-  CHECK(last.value().refusal->reason == RefusalReason::not_ready);
+  CHECK(last.value().refusal->reason == RefusalReason::lane);
   CHECK(decode_rpc_error(as_bytes(field(1, 4))).value().code == Errc::unknown_server_error);
   CHECK_FALSE(decode_rpc_error({}).has_value());  // code 0: no error
 }
