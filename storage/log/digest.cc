@@ -47,8 +47,10 @@ Result<void> run(const SealJob& job) {
   store_be(payload.data(), size);
   store_be(payload.data() + 8, job.end_offset.value());
   store_be(payload.data() + 16, hash.digest());
-  return replace_file(segment.disk(), segment.path(kDigestSuffix), kDigestKind, payload,
-                      Replacement::durable);
+  return segment.unless_retired([&] {
+    return replace_file(segment.disk(), segment.path(kDigestSuffix), kDigestKind, payload,
+                        Replacement::durable);
+  });
 }
 
 }  // namespace strandline

@@ -81,12 +81,21 @@ Result<AppendInfo> PartitionLog::append_as_leader(MutableByteView batch, const B
 }
 
 Result<AppendInfo> PartitionLog::append_as_follower(ByteView batch, const BatchHeader& header,
-                                                    Timestamp append_time) {
-  if (header.base_offset != log_end_) return Errc::offset_out_of_range;
-  if (header.leader_epoch < epochs_.latest()) return Errc::fenced_leader_epoch;
-  STRANDLINE_TRY(const AppendInfo info, stage(batch, header, append_time));
+                                                    Timestamp append_time, bool begins_segment) {
+  STRANDLINE_TRY(const AppendInfo info,
+                 stage_as_follower(batch, header, append_time, begins_segment));
   STRANDLINE_TRYV(write_staged());
   return info;
+}
+
+Result<AppendInfo> PartitionLog::stage_as_follower(ByteView batch, const BatchHeader& header,
+                                                   Timestamp append_time, bool begins_segment) {
+  const bool is_first = staged_.empty();
+  const Offset end = is_first ? log_end_ : staged_.back().header.next_offset();
+  const LeaderEpoch latest = is_first ? epochs_.latest() : staged_.back().header.leader_epoch;
+  if (header.base_offset != end) return Errc::offset_out_of_range;
+  if (header.leader_epoch < latest) return Errc::fenced_leader_epoch;
+  return stage(batch, header, append_time, follower_must_roll(header, begins_segment));
 }
 
 Result<AppendInfo> PartitionLog::stage_as_leader(MutableByteView batch, BatchHeader header,
@@ -95,14 +104,14 @@ Result<AppendInfo> PartitionLog::stage_as_leader(MutableByteView batch, BatchHea
   header.base_offset = staged_.empty() ? log_end_ : staged_.back().header.next_offset();
   header.leader_epoch = epoch;
   assign_batch_offset(batch, header.base_offset, epoch);
-  return stage(batch, header, append_time);
+  return stage(batch, header, append_time, must_roll(header, append_time));
 }
 
 Result<AppendInfo> PartitionLog::stage(ByteView batch, const BatchHeader& header,
-                                       Timestamp append_time) {
+                                       Timestamp append_time, bool rolls) {
   if (offline_) return Errc::log_offline;
   STRANDLINE_ASSERT(batch.size() == header.size_bytes());
-  if (must_roll(header, append_time)) {
+  if (rolls) {
     STRANDLINE_ASSERT(staged_.empty());
     STRANDLINE_TRYV(roll());
   }
@@ -165,10 +174,20 @@ bool PartitionLog::must_roll(const BatchHeader& header, Timestamp now) const {
       static_cast<std::size_t>(config_.segment_index_bytes)) {
     return true;
   }
-  // Index rows hold the distance from the base offset in 31 bits.
-  if (header.last_offset() - segment.base_offset() > INT32_MAX) return true;
+  if (exceeds_segment(header)) return true;
   const Timestamp first = segment.times().first_append_time;
   return first != kNoTimestamp && now - first >= age_ms_max(segment);
+}
+
+// Index rows hold the distance from the base offset in 31 bits, positions in 32.
+bool PartitionLog::exceeds_segment(const BatchHeader& header) const {
+  const Segment& segment = active();
+  return segment.size() + staged_bytes_ + header.size_bytes() > kSegmentBytesLimit ||
+         header.last_offset() - segment.base_offset() > INT32_MAX;
+}
+
+bool PartitionLog::follower_must_roll(const BatchHeader& header, bool begins_segment) const {
+  return active().size() + staged_bytes_ > 0 && (begins_segment || exceeds_segment(header));
 }
 
 // When the disk is full nothing is harmed: the append fails, and the next one tries again.

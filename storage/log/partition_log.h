@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -33,6 +34,10 @@
 #include "storage/producer/producer_state.h"
 
 namespace strandline {
+
+// A file "<offset in 20 digits>.restart" in a log's directory: whatever else is there, the log is
+// empty and begins at that offset. See PartitionLog::restart_at.
+inline constexpr std::string_view kRestartSuffix = ".restart";
 
 class PartitionLog {
  public:
@@ -52,12 +57,17 @@ class PartitionLog {
 
   const std::string& directory() const { return directory_; }
   Offset log_start_offset() const { return log_start_; }
+  // Where the oldest segment begins, at or below the log start. A batch begins there, or the log is
+  // empty.
+  Offset first_batch_offset() const { return segments_.begin()->first; }
   Offset log_end_offset() const { return log_end_; }
   Offset flushed_end() const { return flushed_end_; }
   Offset high_watermark() const { return high_watermark_; }
   // Readers of committed transactions stop here: where the oldest open transaction begins.
   Offset last_stable_offset() const;
   bool is_offline() const { return offline_; }
+  // Opening it cut records off that were not whole.
+  bool tail_was_cut() const { return tail_was_cut_; }
   std::uint64_t size_bytes() const;
   std::size_t segment_count() const { return segments_.size(); }
   std::uint64_t unsynced_bytes() const { return unsynced_bytes_; }
@@ -99,11 +109,19 @@ class PartitionLog {
   Result<AppendInfo> append_as_leader(MutableByteView batch, const BatchHeader& header,
                                       LeaderEpoch epoch, Timestamp append_time);
 
-  // Appends a leader's batch as it is. Its base offset is the log end.
+  // Stages a leader's batch as it is. Its base offset is where the log ends with what is staged.
+  // Segments end where the leader's do, so that they are the same on both.
   //
-  // Errors   as above; offset_out_of_range when it is not
+  // begins_segment   the leader rolled before this batch
+  // Needs    nothing staged when follower_must_roll()
+  // Errors   as stage_as_leader(); offset_out_of_range when the base offset is another
+  Result<AppendInfo> stage_as_follower(ByteView batch, const BatchHeader& header,
+                                       Timestamp append_time, bool begins_segment);
+  bool follower_must_roll(const BatchHeader& header, bool begins_segment) const;
+
+  // Stages one batch and writes it.
   Result<AppendInfo> append_as_follower(ByteView batch, const BatchHeader& header,
-                                        Timestamp append_time);
+                                        Timestamp append_time, bool begins_segment);
 
   // Plans a read of [from, end). Needs log_start_offset() <= from.
   ReadPlan plan_read(Offset from, Offset end, std::uint64_t bytes_max, bool at_least_one) const;
@@ -138,6 +156,14 @@ class PartitionLog {
   // the disk Errors   any I/O code: the log is offline now
   Result<void> truncate_to(Offset end);
 
+  // Drops everything and begins an empty log at `start`, which may lie anywhere. After a crash at
+  // any point the log is either what it was or begins at `start`. Waits for the disk.
+  //
+  // Needs    nothing staged, no sync under way; a checkpoint whose flushed end is not above `start`
+  //          is on the disk
+  // Errors   any I/O code: the log is offline now
+  Result<void> restart_at(Offset start);
+
   struct Retention {
     std::size_t segments = 0;
     std::uint64_t bytes = 0;
@@ -147,6 +173,8 @@ class PartitionLog {
   // old, and forgets idle producers. Records at or above the high watermark always stay. What can
   // be dropped is dropped also when there is no room to roll.
   Retention apply_retention(Timestamp now);
+  // What is left of it for a log that another one leads: that one rolls, and says what goes.
+  void forget_idle_producers(Timestamp now);
 
   // Files that were dropped and may be removed now; readers that hold them finish undisturbed.
   std::vector<std::string> take_dropped_files();
@@ -181,7 +209,10 @@ class PartitionLog {
   PartitionLog(Disk& disk, std::string directory, const LogConfig& config,
                DamageReporter& reporter);
 
-  Result<AppendInfo> stage(ByteView batch, const BatchHeader& header, Timestamp append_time);
+  Result<AppendInfo> stage(ByteView batch, const BatchHeader& header, Timestamp append_time,
+                           bool rolls);
+  // Whether the formats of segment and indexes have no room for it.
+  bool exceeds_segment(const BatchHeader& header) const;
   void drop_staged();
   // How old a segment may become: segment.ms less its jitter, the same after each restart.
   std::int64_t age_ms_max(const Segment& segment) const;
@@ -189,6 +220,8 @@ class PartitionLog {
   Result<std::shared_ptr<Segment>> create_segment(Offset base_offset);
   Result<void> drop_segment(Segments::iterator at);
   Result<void> cut_segments(Offset end);
+  Result<void> begin_anew(Offset start);
+  std::string restart_marker(Offset start) const;
   Result<void> go_offline(const ErrorCode& error);
   Segment& active() const { return *segments_.rbegin()->second; }
   bool is_expired(const Segment& segment, Timestamp now) const;
@@ -216,6 +249,7 @@ class PartitionLog {
   bool directory_unsynced_ = false;
   bool syncing_ = false;
   bool offline_ = false;
+  bool tail_was_cut_ = false;
   Offset sync_covers_{0};  // of the sync under way, unless a truncation lowered it
   std::vector<SealJob> sealed_;
   std::vector<std::string> dropped_files_;

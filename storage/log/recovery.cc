@@ -32,6 +32,7 @@ std::optional<Offset> offset_in_name(std::string_view name, std::string_view suf
 
 Result<void> LogRecovery::run() {
   STRANDLINE_TRYV(find_segments());
+  if (restart_.has_value()) return log_.begin_anew(*restart_);
   if (log_.segments_.empty()) return start_empty();
   STRANDLINE_TRYV(take_checkpoint());
   STRANDLINE_TRYV(recover_all());
@@ -52,6 +53,7 @@ Result<void> LogRecovery::find_segments() {
     if (const auto base = offset_in_name(name, kLogSuffix)) {
       STRANDLINE_TRYV(add_segment(*base));
     }
+    if (const auto start = offset_in_name(name, kRestartSuffix)) restart_ = start;
   }
   return remove_leftovers(names);
 }
@@ -248,6 +250,7 @@ Result<void> LogRecovery::cut_after(Segment& segment, const BatchPlace& good,
                                 " before)",
                     .found = "damaged bytes"});
   }
+  log_.tail_was_cut_ = true;
   while (log_.segments_.rbegin()->first > segment.base_offset()) {
     Segment& later = *log_.segments_.rbegin()->second;
     STRANDLINE_TRY(const std::string kept, keep_aside(later, 0));

@@ -3,6 +3,7 @@
 //
 //   segment wholly below the recovery point   taken as it is; its batches are checked when read
 //   segment with a good .digest               the same: it was synced before the digest was written
+//   anything beside a restart marker          dropped: the log was about to begin anew elsewhere
 //   everything else                           synced, dropped from the cache and scanned; the first
 //                                             batch that is not good ends the log: what follows is
 //                                             kept aside and cut, later segments with it
@@ -10,6 +11,7 @@
 // Thread   any, one per log; waits for the disk
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -44,7 +46,8 @@ class LogRecovery {
   PartitionLog& log_;
   const RecoveryPoint& point_;
   const Timestamp now_;
-  Offset safe_end_{0};  // below it nothing may be missing
+  Offset safe_end_{0};             // below it nothing may be missing
+  std::optional<Offset> restart_;  // the log was about to begin anew there
 };
 
 }  // namespace strandline

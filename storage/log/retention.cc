@@ -52,10 +52,14 @@ bool PartitionLog::is_expired(const Segment& segment, Timestamp now) const {
   return newest != kNoTimestamp && now - newest > config_.retention_ms;
 }
 
+void PartitionLog::forget_idle_producers(Timestamp now) {
+  producers_.expire(now, config_.producer_idle_ms_max);
+}
+
 PartitionLog::Retention PartitionLog::apply_retention(Timestamp now) {
   Retention done;
   if (offline_) return done;
-  producers_.expire(now, config_.producer_idle_ms_max);
+  forget_idle_producers(now);
   const bool old = active().size() > 0 && high_watermark_ == log_end_ &&
                    (is_expired(active(), now) ||
                     now - active().times().first_append_time >= age_ms_max(active()));
@@ -106,6 +110,7 @@ Result<void> PartitionLog::truncate_to(Offset end) {
 
 Result<void> PartitionLog::cut_segments(Offset end) {
   while (segments_.size() > 1 && segments_.rbegin()->first >= end) {
+    segments_.rbegin()->second->retire();
     STRANDLINE_TRYV(drop_segment(std::prev(segments_.end())));
   }
   // Else a power loss could bring dropped segments back, amid what is appended from here on.
@@ -114,6 +119,7 @@ Result<void> PartitionLog::cut_segments(Offset end) {
     directory_unsynced_ = false;
   }
   const std::shared_ptr<Segment> old = segments_.rbegin()->second;
+  old->retire();
   STRANDLINE_TRYV(old->write_indexes());
   const std::uint64_t size = old->size();
   // Plans that are still carried out keep the old one, and with it what it knows of positions.

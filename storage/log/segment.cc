@@ -133,6 +133,16 @@ Result<void> Segment::sync_indexes() {
   return success();
 }
 
+void Segment::retire() {
+  const std::lock_guard lock{retiring_};
+  retired_ = true;
+}
+
+Result<void> Segment::unless_retired(const std::function<Result<void>()>& write) {
+  const std::lock_guard lock{retiring_};
+  return retired_ ? Result<void>{success()} : write();
+}
+
 void Segment::report_early_end(const BatchPlace& end, Offset expected) const {
   report({.file = path(kLogSuffix),
           .position = end.position,

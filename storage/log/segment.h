@@ -15,6 +15,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -124,6 +125,12 @@ class Segment {
   // Ranges whose batches were checked since they were last read from disk.
   ByteRanges& checked() { return checked_; }
 
+  // Other records are about to take the place of some that this object tells of: from here on no
+  // digest is made of it. Waits for one that is being written.
+  void retire();
+  // Runs `write` unless it is retired; then it does nothing.
+  Result<void> unless_retired(const std::function<Result<void>()>& write);
+
   // Remembers where a read ended, for the reader who goes on there.
   void remember(Offset offset, std::uint64_t position);
 
@@ -173,6 +180,9 @@ class Segment {
   // Relative offset in the upper, position in the lower half: one atomic, so never a mixed pair.
   std::array<std::atomic<std::uint64_t>, kCursors> cursors_{};
   std::atomic<std::uint32_t> next_cursor_{0};
+
+  std::mutex retiring_;  // guards the next, and is held while a digest is written
+  bool retired_ = false;
 
   mutable std::mutex mutex_;  // guards what follows; held for microseconds but while opening files
   SparseIndex<OffsetEntry> offsets_;

@@ -56,7 +56,7 @@ TEST_CASE("PartitionLog: a follower takes a leader's batch as it is, at the log 
   LogHarness t;
   const auto append = [&](const BatchSpec& spec) {
     const auto batch = make_batch(spec);
-    return t.log->append_as_follower(batch, parse_batch(batch).value(), t.now);
+    return t.log->append_as_follower(batch, parse_batch(batch).value(), t.now, false);
   };
   REQUIRE(append({.times = {1, 2}, .leader_epoch = 3}).has_value());
   CHECK(append({.base_offset = 1, .leader_epoch = 3}).error() == Errc::offset_out_of_range);
