@@ -10,24 +10,12 @@
 
 #include "protocol/base/ids.h"
 #include "protocol/base/strong.h"
+#include "protocol/proto/replication_messages.h"
 
 namespace strandline {
 
-// A replica is named by the broker that holds it.
-using ReplicaId = BrokerId;
-inline constexpr ReplicaId kNoReplica = kNoBroker;
-
-// One start of a broker process: the broker epoch that the controller gave its registration, so a
-// later start has a greater one. -1 is "not known".
-using Incarnation = StrongPoint<struct IncarnationTag, std::int64_t>;
-inline constexpr Incarnation kNoIncarnation{-1};
-
 // Counts the changes of one partition that the controller committed.
 using PartitionEpoch = StrongPoint<struct PartitionEpochTag, std::int32_t>;
-
-// Counts the streams that one follower opened since its broker started; 0 is "none".
-using StreamId = StrongPoint<struct StreamIdTag, std::int64_t>;
-inline constexpr StreamId kNoStream{0};
 
 // A member of a proposed ISR. The incarnation is the one whose progress the leader has seen;
 // kNoIncarnation only for one that stays a member and was not heard in this term.
