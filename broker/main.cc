@@ -36,15 +36,16 @@ int serve(Settings settings) {
   const sigset_t signals = block_signals();
   // A failed sync: nothing may be acknowledged any more, and a clean end would sync again.
   Broker broker{std::move(settings), [](int exit_status) { ::_exit(exit_status); }};
-  const auto started = broker.start();
+  const auto started = broker.start([&broker] {
+    const std::string http = broker.http_address();
+    std::printf("strandlined %s listening on %s%s%s\n", std::string{kVersion}.c_str(),
+                broker.kafka_address().c_str(), http.empty() ? "" : ", http on ", http.c_str());
+    std::fflush(stdout);
+  });
   if (!started) {
     std::fprintf(stderr, "strandlined: %s\n", started.error().message.c_str());
     return kExitBadStart;
   }
-  const std::string http = broker.http_address();
-  std::printf("strandlined %s listening on %s%s%s\n", std::string{kVersion}.c_str(),
-              broker.kafka_address().c_str(), http.empty() ? "" : ", http on ", http.c_str());
-  std::fflush(stdout);
   int signal = 0;
   sigwait(&signals, &signal);
   log_line(LogLevel::info, "broker", "stopping",

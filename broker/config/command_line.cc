@@ -12,6 +12,7 @@ namespace {
 struct Options {
   std::string data;
   std::string listen;
+  std::string join;
   std::string config;
   std::string explain;
   std::vector<std::string> set;
@@ -26,6 +27,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--data", options.data, "Directory that holds everything the broker keeps")
       ->option_text("DIR");
   app.add_option("--listen", options.listen, "Where Kafka clients connect")
+      ->option_text("HOST:PORT");
+  app.add_option("--join", options.join,
+                 "A broker of the cluster to join (its rpc address); for an empty data directory")
       ->option_text("HOST:PORT");
   app.add_option("--config", options.config, "Settings file (TOML)")->option_text("FILE");
   app.add_option("--set", options.set, "One setting; wins over the file, may be repeated")
@@ -47,6 +51,7 @@ std::optional<std::string> read_overrides(const CLI::App& app, const Options& op
     const auto name = option->get_name();
     if (name == "--data") out.overrides.emplace_back("data", options.data);
     if (name == "--listen") out.overrides.emplace_back("kafka.listen", options.listen);
+    if (name == "--join") out.overrides.emplace_back("cluster.join", options.join);
     if (name != "--set") continue;
     const auto& text = options.set.at(sets++);
     const auto equals = text.find('=');

@@ -34,6 +34,7 @@ std::string_view kind_text(SettingKind kind) {
     case SettingKind::bytes: return "size (bytes, or with KiB, MiB, GiB)";
     case SettingKind::duration: return "time (milliseconds, or with ms, s, m, h, d)";
     case SettingKind::text: return "text";
+    case SettingKind::optional_text: return "text or none";
     case SettingKind::address: return "host:port";
     case SettingKind::optional_address: return "host:port or none";
   }

@@ -16,7 +16,11 @@ struct Names {
 
 constexpr Names kSettings[] = {
     {"advertised.listeners", "kafka.advertise"},
+    {"auto.leader.rebalance.enable", "leader.balance.enable"},
     {"broker.id", "node.id"},
+    {"broker.rack", "rack"},
+    {"controller.quorum.bootstrap.servers", "cluster.join"},
+    {"controller.quorum.voters", "cluster.voters"},
     {"listeners", "kafka.listen"},
     {"log.dir", "data"},
     {"log.dirs", "data"},
@@ -59,6 +63,7 @@ constexpr std::array<std::string_view, 6> kWithoutKafkaDefault = {
 constexpr KafkaAlias kAliases[] = {
     {"advertised.listeners", "kafka.advertise", "PLAINTEXT://"},
     {"broker.id", "node.id", ""},
+    {"broker.rack", "rack", ""},
     {"listeners", "kafka.listen", "PLAINTEXT://"},
     {"log.dirs", "data", ""},
 };

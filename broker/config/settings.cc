@@ -42,6 +42,7 @@ ConfigType config_type(const SettingDef& def) {
     case SettingKind::bytes:
     case SettingKind::duration: return ConfigType::int64;
     case SettingKind::text:
+    case SettingKind::optional_text:
     case SettingKind::address:
     case SettingKind::optional_address: break;
   }
@@ -172,6 +173,10 @@ std::optional<std::string> set_plain(Settings& settings, const SettingDef& def,
     case SettingKind::bytes:
     case SettingKind::duration: return set_number(settings, def, value);
     case SettingKind::text: return set_text(settings, def, value);
+    case SettingKind::optional_text:
+      if (value != "none" && !value.empty()) return set_text(settings, def, value);
+      settings.*std::get<std::string Settings::*>(def.member) = "";
+      return std::nullopt;
     case SettingKind::address:
     case SettingKind::optional_address: break;
   }
@@ -232,6 +237,74 @@ std::string setting_text(const Settings& settings, const SettingDef& def) {
   return std::visit(Text{settings}, def.member);
 }
 
+std::optional<std::vector<NamedVoter>> parse_voters(std::string_view text, std::string& problem) {
+  std::vector<NamedVoter> voters;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    const std::string_view entry = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const auto at = entry.find('@');
+    const auto node =
+        at == std::string_view::npos ? std::nullopt : parse_integer(entry.substr(0, at));
+    const auto address = parse_host_port(node ? entry.substr(at + 1) : std::string_view{});
+    const bool is_good = node && *node >= 0 && *node <= 2147483647 && address &&
+                         !address.value().host.empty() && address.value().port != 0;
+    if (!is_good) {
+      problem = "'" + std::string{entry.substr(0, 100)} +
+                "' is not node.id@host:port, such as 1@10.0.0.1:9094";
+      return std::nullopt;
+    }
+    const BrokerId id{static_cast<std::int32_t>(*node)};
+    if (std::ranges::find(voters, id, &NamedVoter::node) != voters.end()) {
+      problem = "it names node " + std::to_string(*node) + " twice";
+      return std::nullopt;
+    }
+    voters.push_back({id, address.value()});
+  }
+  return voters;
+}
+
+RpcAddresses rpc_addresses(const Settings& settings) {
+  RpcAddresses addresses{settings.rpc_listen, settings.rpc_advertise};
+  std::string ignored;
+  const auto voters = parse_voters(settings.cluster_voters, ignored);
+  if (voters) {
+    const auto own = std::ranges::find(*voters, BrokerId{settings.node_id}, &NamedVoter::node);
+    if (own != voters->end() && addresses.listen.is_none()) addresses.listen = own->rpc;
+    if (own != voters->end() && addresses.advertise.is_none()) addresses.advertise = own->rpc;
+  }
+  if (addresses.advertise.is_none()) addresses.advertise = addresses.listen;
+  return addresses;
+}
+
+namespace {
+
+void check_cluster(const Settings& settings, std::vector<std::string>& problems) {
+  std::string problem;
+  const auto voters = parse_voters(settings.cluster_voters, problem);
+  if (!voters) return problems.push_back("cluster.voters: " + problem);
+  const bool names_self =
+      std::ranges::find(*voters, BrokerId{settings.node_id}, &NamedVoter::node) != voters->end();
+  if (!voters->empty() && !names_self) {
+    problems.push_back("cluster.voters does not name this broker, node.id " +
+                       std::to_string(settings.node_id) +
+                       ": add it, or join their cluster with --join HOST:PORT");
+  }
+  const RpcAddresses rpc = rpc_addresses(settings);
+  if (!settings.cluster_join.is_none() && rpc.listen.is_none()) {
+    problems.push_back("cluster.join needs rpc.listen: the others have to reach this broker too");
+  }
+  const HostPort& told = rpc.advertise;
+  const bool is_wildcard = told.host.empty() || told.host == "0.0.0.0" || told.host == "::";
+  if (!rpc.listen.is_none() && (is_wildcard || told.port == 0)) {
+    problems.push_back(
+        "rpc.advertise must be a host and port that other brokers can connect to, as "
+        "rpc.listen is none");
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> check_together(const Settings& settings) {
   std::vector<std::string> problems;
   const auto require = [&](bool fine, std::string problem) {
@@ -253,6 +326,7 @@ std::vector<std::string> check_together(const Settings& settings) {
   require(advertised.is_none() || (advertised.port != 0 && !advertised.host.empty() &&
                                    advertised.host != "0.0.0.0" && advertised.host != "::"),
           "kafka.advertise must be a host and port that clients can connect to");
+  check_cluster(settings, problems);
   const auto topic_defaults = check_topic_overrides({}, settings.topic_defaults);
   require(topic_defaults.ok(), "topic.defaults: " + topic_defaults.message);
   return problems;

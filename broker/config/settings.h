@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "protocol/base/host_port.h"
+#include "protocol/base/ids.h"
 #include "replication/metadata/config_def.h"
 
 namespace strandline {
@@ -47,6 +48,7 @@ enum class SettingKind : std::uint8_t {
   bytes,     // 1048576, "1MiB"; KiB, MiB, GiB, TiB are powers of 1024, kB, MB, GB of 1000
   duration,  // milliseconds, or "250ms", "10s", "5m", "12h", "7d"
   text,
+  optional_text,     // or "none"
   address,           // host:port
   optional_address,  // host:port or "none"
 };
@@ -76,6 +78,24 @@ std::optional<std::string> set_setting(Settings& settings, std::string_view key,
 
 // The value in the form DescribeConfigs gives: plain numbers, no units.
 std::string setting_text(const Settings& settings, const SettingDef& def);
+
+// One entry of cluster.voters.
+struct NamedVoter {
+  BrokerId node = kNoBroker;
+  HostPort rpc;
+  friend bool operator==(const NamedVoter&, const NamedVoter&) = default;
+};
+
+// "1@host:port,2@host:port". None: it is no such list; `problem` says why.
+std::optional<std::vector<NamedVoter>> parse_voters(std::string_view text, std::string& problem);
+
+// Where this broker listens for others, and what they are told: from rpc.listen, rpc.advertise and
+// its entry in cluster.voters. None of both: it serves no other brokers.
+struct RpcAddresses {
+  HostPort listen;
+  HostPort advertise;
+};
+RpcAddresses rpc_addresses(const Settings& settings);
 
 // Problems of settings that are each fine but do not go together. Empty: none.
 std::vector<std::string> check_together(const Settings& settings);

@@ -5,20 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include "broker/handlers/alter_configs.h"
 #include "broker/handlers/api_versions.h"
-#include "broker/handlers/create_partitions.h"
-#include "broker/handlers/create_topics.h"
-#include "broker/handlers/delete_topics.h"
 #include "broker/handlers/describe_cluster.h"
 #include "broker/handlers/describe_configs.h"
 #include "broker/handlers/describe_topic_partitions.h"
 #include "broker/handlers/find_coordinator.h"
-#include "broker/handlers/incremental_alter_configs.h"
 #include "broker/handlers/init_producer_id.h"
 #include "broker/handlers/list_config_resources.h"
 #include "broker/handlers/metadata.h"
-#include "broker/logging/log.h"
 #include "protocol/wire/messages/all.h"
 
 namespace strandline {
@@ -34,36 +28,27 @@ ListenerView listener_of(const Call& call) {
   return {.self = call.shard().broker_id(), .reached = {address.to_string(), local.port()}};
 }
 
-// A request that the controller decides on: kept alive, with its frame, until it is answered.
-template <class Request, class Response>
-struct Pending {
-  Call call;
-  Request request;
-  Response response;
-};
+// How long a client's request waits for the controller.
+constexpr Duration kControllerWait = std::chrono::seconds{20};
 
-// Decide: Decided<Response>(Controller&, const Request&). Runs on the controller's shard.
-template <class Request, class Response, class Decide>
-void let_controller_decide(Call call, Services& services, Decide decide) {
-  auto request = call.decode<Request>();
-  if (!request) return;
+// Passes a request on to the controller, and its answer back. What does not decode goes no further.
+template <class Request>
+void let_controller_decide(Call call, Services& services) {
+  if (!call.decode<Request>()) return;
   Shard& home = call.shard();
-  auto pending = std::make_shared<Pending<Request, Response>>(
-      Pending<Request, Response>{std::move(call), std::move(*request), {}});
-  services.metadata.submit(home,
-                           {.decide =
-                                [pending, decide = std::move(decide)](Controller& controller) {
-                                  Decided<Response> decided = decide(controller, pending->request);
-                                  pending->response = std::move(decided.response);
-                                  return std::move(decided.records);
-                                },
-                            .done =
-                                [pending](const ErrorCode& error) {
-                                  // Whether the change is on disk is not known: no answer would be
-                                  // true.
-                                  if (error) return pending->call.close(CloseReason::broken);
-                                  pending->call.answer(pending->response);
-                                }});
+  const ByteView frame = call.frame();
+  ForwardRequest forward{{frame.begin(), frame.end()}};
+  auto pending = std::make_shared<Call>(std::move(call));
+  services.ask_controller(home, std::move(forward), kControllerWait,
+                          [pending](ControllerOutcome outcome) {
+                            auto* reply = std::get_if<ForwardReply>(&outcome.reply.answer);
+                            // Whether the change will be made is not known: no answer would be
+                            // true.
+                            if (outcome.error || reply == nullptr) {
+                              return pending->close(CloseReason::broken);
+                            }
+                            pending->answer(std::move(reply->frame));
+                          });
 }
 
 // Answer: Response(const Request&).
@@ -91,28 +76,19 @@ void handle_metadata(Call call, Services& services) {
   const ListenerView listener = listener_of(call);
   const std::int16_t version = call.version();
   if (missing.empty()) return call.answer(answer_metadata(image, listener, *request, version));
+  struct Pending {
+    Call call;
+    wire::MetadataRequest request;
+  };
   Shard& home = call.shard();
-  auto pending = std::make_shared<Pending<wire::MetadataRequest, std::vector<std::string>>>(
-      Pending<wire::MetadataRequest, std::vector<std::string>>{std::move(call), std::move(*request),
-                                                               std::move(missing)});
-  services.metadata.submit(
-      home, {.decide =
-                 [pending](Controller& controller) {
-                   auto decision = controller.auto_create_topics(pending->response);
-                   for (const CreatedTopic& topic : decision.items) {
-                     // Another client was faster where no number of partitions was chosen here.
-                     if (!topic.outcome.ok() || topic.num_partitions < 0) continue;
-                     log_line(LogLevel::info, "metadata", "topic created because a client named it",
-                              {{"topic", topic.name}, {"partitions", topic.num_partitions}});
-                   }
-                   return std::move(decision.records);
-                 },
-             .done =
-                 [pending, listener, version](const ErrorCode&) {
-                   // Without the topics the answer says so of each.
-                   const MetadataImage& now = *pending->call.shard().image();
-                   pending->call.answer(answer_metadata(now, listener, pending->request, version));
-                 }});
+  auto pending = std::make_shared<Pending>(Pending{std::move(call), std::move(*request)});
+  services.ask_controller(
+      home, AutoCreateRequest{std::move(missing)}, kControllerWait,
+      [pending, listener, version](const ControllerOutcome&) {
+        // Without the topics the answer says so of each.
+        const MetadataImage& now = *pending->call.shard().image();
+        pending->call.answer(answer_metadata(now, listener, pending->request, version));
+      });
 }
 
 void handle_describe_topic_partitions(Call call, Services&) {
@@ -153,90 +129,34 @@ void handle_find_coordinator(Call call, Services&) {
 }
 
 void handle_create_topics(Call call, Services& services) {
-  let_controller_decide<wire::CreateTopicsRequest, wire::CreateTopicsResponse>(
-      std::move(call), services, [&services](Controller& controller, const auto& request) {
-        return decide_create_topics(controller, services.configs, request);
-      });
+  let_controller_decide<wire::CreateTopicsRequest>(std::move(call), services);
 }
 
 void handle_delete_topics(Call call, Services& services) {
-  const std::int16_t version = call.version();
-  let_controller_decide<wire::DeleteTopicsRequest, wire::DeleteTopicsResponse>(
-      std::move(call), services, [version](Controller& controller, const auto& request) {
-        return decide_delete_topics(controller, request, version);
-      });
+  let_controller_decide<wire::DeleteTopicsRequest>(std::move(call), services);
 }
 
 void handle_create_partitions(Call call, Services& services) {
-  let_controller_decide<wire::CreatePartitionsRequest, wire::CreatePartitionsResponse>(
-      std::move(call), services, [](Controller& controller, const auto& request) {
-        return decide_create_partitions(controller, request);
-      });
+  let_controller_decide<wire::CreatePartitionsRequest>(std::move(call), services);
 }
 
 void handle_alter_configs(Call call, Services& services) {
-  let_controller_decide<wire::AlterConfigsRequest, wire::AlterConfigsResponse>(
-      std::move(call), services, [](Controller& controller, const auto& request) {
-        return decide_alter_configs(controller, request);
-      });
+  let_controller_decide<wire::AlterConfigsRequest>(std::move(call), services);
 }
 
 void handle_incremental_alter_configs(Call call, Services& services) {
-  let_controller_decide<wire::IncrementalAlterConfigsRequest,
-                        wire::IncrementalAlterConfigsResponse>(
-      std::move(call), services, [](Controller& controller, const auto& request) {
-        return decide_incremental_alter_configs(controller, request);
-      });
+  let_controller_decide<wire::IncrementalAlterConfigsRequest>(std::move(call), services);
 }
 
 void handle_init_producer_id(Call call, Services& services) {
-  auto request = call.decode<wire::InitProducerIdRequest>();
+  const auto request = call.decode<wire::InitProducerIdRequest>();
   if (!request) return;
-  struct State {
-    Call call;
-    wire::InitProducerIdRequest request;
-    wire::InitProducerIdResponse response;
-    ProducerIdBlock block;
-    bool answered = false;
-  };
+  if (const auto refusal = refuse_init_producer_id(*request)) return call.answer(*refusal);
   Shard& home = call.shard();
-  auto state = std::make_shared<State>(State{std::move(call), std::move(*request), {}, {}});
-  // Commands run one after the other on one shard, so the pool has one owner: a block that was
-  // granted is filled in by the command behind it.
-  const auto take = [state, &services](Controller& controller) {
-    if (auto response = answer_init_producer_id(services.producer_ids, state->request)) {
-      state->response = std::move(*response);
-      state->answered = true;
-      return std::vector<MetadataRecord>{};
-    }
-    ProducerIdsDecision decision =
-        controller.allocate_producer_ids(state->call.shard().broker_id());
-    if (!decision.outcome.ok()) {
-      state->response = refuse_init_producer_id(decision.outcome.code);
-      state->answered = true;
-      return std::vector<MetadataRecord>{};
-    }
-    state->block = decision.block;
-    return std::move(decision.records);
-  };
-  services.metadata.submit(
-      home,
-      {.decide = take, .done = [state, &services, &home](const ErrorCode& error) {
-         if (error) return state->call.close(CloseReason::broken);
-         if (state->answered) return state->call.answer(state->response);
-         // The block is committed: now it may be used.
-         services.metadata.submit(
-             home,
-             {.decide =
-                  [state, &services](Controller&) {
-                    services.producer_ids.refill(state->block);
-                    state->response =
-                        answer_init_producer_id(services.producer_ids, state->request)
-                            .value_or(refuse_init_producer_id(Errc::coordinator_load_in_progress));
-                    return std::vector<MetadataRecord>{};
-                  },
-              .done = [state](const ErrorCode&) { state->call.answer(state->response); }});
-       }});
+  auto pending = std::make_shared<Call>(std::move(call));
+  services.next_producer_id(home, [pending](const Result<ProducerId>& id) {
+    pending->answer(answer_init_producer_id(id));
+  });
 }
 
 }  // namespace strandline

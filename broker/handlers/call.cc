@@ -33,6 +33,12 @@ void Call::finish_without_answer() {
   request_.finish_without_answer();
 }
 
+void Call::answer(std::vector<std::byte> frame) {
+  auto encoded = std::make_shared<wire::EncodedFrame>();
+  encoded->buffer.append(frame);
+  send(std::move(encoded), {});
+}
+
 void Call::send(std::shared_ptr<wire::EncodedFrame> frame,
                 std::vector<std::vector<FilePiece>> slices) {
   const std::uint64_t total = frame->total_bytes();

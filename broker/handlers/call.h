@@ -29,6 +29,9 @@ class Call {
   std::int16_t version() const { return header_.version; }
   Connection& connection() const { return request_.connection(); }
 
+  // The request as it came, without its length.
+  ByteView frame() const { return request_.bytes(); }
+
   // The bytes of `view`, which lies in this call's frame, to be changed: a batch gets its offset
   // where it was received.
   MutableByteView writable(ByteView view) const;
@@ -50,6 +53,9 @@ class Call {
     wire::encode_response(response, header_.version, header_.correlation_id, *frame);
     send(std::move(frame), {});
   }
+
+  // A whole frame that was made elsewhere, with its length.
+  void answer(std::vector<std::byte> frame);
 
   // slices[id] is what goes where the response has Records with that external_id.
   template <wire::Message M>

@@ -67,6 +67,29 @@ struct SelfView {
   std::vector<SettingView> settings;
 };
 
+// A member of the metadata quorum, or an observer of it.
+struct QuorumMemberView {
+  std::int32_t node_id = 0;
+  std::string directory_id;
+  std::string rpc_address;  // empty: not known
+  bool voter = false;
+  std::int64_t flushed_end = -1;  // -1: not known here; the leader knows of all
+  std::int64_t heard_ms_ago = -1;
+};
+
+// The metadata quorum as this broker sees it.
+struct QuorumView {
+  std::int32_t node_id = 0;
+  std::int32_t leader_id = -1;  // -1: none is known
+  std::int32_t epoch = 0;
+  std::string role;        // "leader", "follower", "candidate", "prospective", "starting"
+  bool uncertain = false;  // it may have lost what it acknowledged, and waits to be told
+  std::int64_t committed_end = 0;
+  std::int64_t log_end = 0;
+  std::int64_t shown_end = 0;  // every shard serves the metadata below
+  std::vector<QuorumMemberView> members;
+};
+
 // One consistent answer, read by the router.
 //
 // Thread   the HTTP server's
@@ -81,6 +104,7 @@ class AdminBackend {
   virtual std::vector<TopicView> topics() const = 0;  // by name
   virtual std::optional<TopicView> topic(std::string_view name) const = 0;
   virtual SelfView self() const = 0;
+  virtual QuorumView quorum() const = 0;
 
   // The level of all log lines from now on; until the restart, it is not a setting.
   virtual void change_log_level(LogLevel level) { set_log_level(level); }
@@ -90,6 +114,7 @@ class AdminBackend {
 // How much has to be gathered before a request can be answered.
 enum class AdminScope : std::uint8_t {
   broker,      // what is known without asking a shard
+  quorum,      // the cluster's loop has to answer
   shards,      // each shard has to answer (a hung one shows)
   partitions,  // each shard tells of its partitions
 };

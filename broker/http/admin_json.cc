@@ -93,6 +93,27 @@ std::string to_json(const std::vector<HealthCheck>& checks) {
       json::object{{"status", all_well ? "ok" : "degraded"}, {"checks", std::move(list)}});
 }
 
+std::string to_json(const QuorumView& quorum) {
+  json::array members;
+  for (const QuorumMemberView& member : quorum.members) {
+    members.push_back(json::object{{"node_id", member.node_id},
+                                   {"directory_id", member.directory_id},
+                                   {"rpc_address", member.rpc_address},
+                                   {"voter", member.voter},
+                                   {"flushed_end", member.flushed_end},
+                                   {"heard_ms_ago", member.heard_ms_ago}});
+  }
+  return text_of(json::object{{"node_id", quorum.node_id},
+                              {"leader", quorum.leader_id},
+                              {"epoch", quorum.epoch},
+                              {"role", quorum.role},
+                              {"uncertain", quorum.uncertain},
+                              {"committed_end", quorum.committed_end},
+                              {"log_end", quorum.log_end},
+                              {"shown_end", quorum.shown_end},
+                              {"members", std::move(members)}});
+}
+
 std::string to_json(const Readiness& readiness) {
   return text_of(json::object{{"ready", readiness.serving}, {"reason", readiness.reason}});
 }

@@ -18,6 +18,7 @@ std::string to_json(const std::vector<TopicView>& topics);  // a line a topic
 std::string to_json(const TopicView& topic);                // with its partitions
 std::string to_json(const SelfView& self);
 std::string to_json(const std::vector<HealthCheck>& checks);
+std::string to_json(const QuorumView& quorum);
 std::string to_json(const Readiness& readiness);
 std::string log_level_json(LogLevel level);
 std::string error_json(std::string_view message, std::string_view hint);

@@ -20,6 +20,7 @@ constexpr std::string_view kIndex =
     "GET  /health               is the process well? says each check\n"
     "GET  /ready                200 once clients are served, 503 before\n"
     "GET  /v1/cluster           brokers, controller, counts\n"
+    "GET  /v1/quorum            who votes on the metadata, who leads, who is behind\n"
     "GET  /v1/topics            all topics\n"
     "GET  /v1/topics/NAME       its partitions: leader, offsets, size\n"
     "GET  /v1/brokers/self      version, uptime, settings in effect\n"
@@ -97,6 +98,10 @@ HttpResponse show_topic(const HttpRequest& request, AdminBackend& backend) {
   return json_response(to_json(*topic));
 }
 
+HttpResponse show_quorum(const HttpRequest&, AdminBackend& backend) {
+  return json_response(to_json(backend.quorum()));
+}
+
 HttpResponse show_self(const HttpRequest&, AdminBackend& backend) {
   return json_response(to_json(backend.self()));
 }
@@ -123,12 +128,13 @@ struct Route {
   Handler post = nullptr;
 };
 
-constexpr std::array<Route, 9> kRoutes = {{
+constexpr std::array<Route, 10> kRoutes = {{
     {"/", false, AdminScope::broker, show_index},
     {"/metrics", true, AdminScope::partitions, show_metrics},
     {"/health", true, AdminScope::shards, show_health},
     {"/ready", true, AdminScope::broker, show_ready},
     {"/v1/cluster", false, AdminScope::partitions, show_cluster},
+    {"/v1/quorum", false, AdminScope::quorum, show_quorum},
     {"/v1/topics", false, AdminScope::partitions, show_topics},
     {kTopicPrefix, false, AdminScope::partitions, show_topic},
     {"/v1/brokers/self", false, AdminScope::broker, show_self},

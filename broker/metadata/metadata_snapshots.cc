@@ -28,17 +28,23 @@ std::optional<Offset> offset_of(std::string_view name) {
 
 // A file whose checksum is right and whose records do not fold was not written by us: it must be
 // found out before the first of them has changed anything.
-Result<MetadataSnapshotSearch::Found> read_snapshot(Disk& disk, const std::string& path,
-                                                    Offset end_offset, const Uuid& cluster_id) {
-  STRANDLINE_TRY(const auto bytes, read_bytes(disk, path));
+Result<MetadataSnapshotSearch::Found> check_snapshot(ByteView bytes, const Uuid& cluster_id) {
   STRANDLINE_TRY(auto snapshot, decode_snapshot(bytes));
   if (snapshot.cluster_id != cluster_id) return Errc::foreign_directory;
-  if (snapshot.end_offset != end_offset) return Errc::corrupt_file;
   MetadataState scratch{cluster_id};
   for (const MetadataRecord& record : snapshot.records) {
     STRANDLINE_TRYV(scratch.apply(record));
   }
-  return MetadataSnapshotSearch::Found{end_offset, bytes.size(), std::move(snapshot.records)};
+  return MetadataSnapshotSearch::Found{snapshot.end_offset, snapshot.epoch, bytes.size(),
+                                       std::move(snapshot.records)};
+}
+
+Result<MetadataSnapshotSearch::Found> read_snapshot(Disk& disk, const std::string& path,
+                                                    Offset end_offset, const Uuid& cluster_id) {
+  STRANDLINE_TRY(const auto bytes, read_bytes(disk, path));
+  STRANDLINE_TRY(auto found, check_snapshot(bytes, cluster_id));
+  if (found.end_offset != end_offset) return Errc::corrupt_file;
+  return found;
 }
 
 }  // namespace
@@ -69,14 +75,30 @@ Result<MetadataSnapshotSearch> newest_metadata_snapshot(Disk& disk, const std::s
 }
 
 Result<std::uint64_t> write_metadata_snapshot(Disk& disk, const std::string& directory,
-                                              const MetadataImage& image, Offset end_offset) {
+                                              const MetadataImage& image, Offset end_offset,
+                                              LeaderEpoch epoch) {
   const std::string path = directory + "/" + metadata_snapshot_name(end_offset);
-  const std::string bytes = encode_snapshot(image, end_offset);
+  const std::string bytes = encode_snapshot(image, end_offset, epoch);
   const Result<void> written = replace_bytes(disk, path, as_bytes(bytes));
   if (written) return bytes.size();
   // On a full disk its room is wanted; else the next snapshot removes it.
   (void)disk.remove(path + std::string{kUnfinishedSuffix});
   return written.error();
+}
+
+Result<MetadataSnapshotSearch::Found> keep_metadata_snapshot(Disk& disk,
+                                                             const std::string& directory,
+                                                             const Uuid& cluster_id,
+                                                             ByteView bytes) {
+  STRANDLINE_TRY(auto found, check_snapshot(bytes, cluster_id));
+  STRANDLINE_TRYV(
+      replace_bytes(disk, directory + "/" + metadata_snapshot_name(found.end_offset), bytes));
+  return found;
+}
+
+Result<std::vector<std::byte>> read_metadata_snapshot(Disk& disk, const std::string& directory,
+                                                      Offset end_offset) {
+  return read_bytes(disk, directory + "/" + metadata_snapshot_name(end_offset));
 }
 
 Result<void> remove_metadata_snapshots(Disk& disk, const std::string& directory, Offset newest,

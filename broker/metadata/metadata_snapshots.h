@@ -26,6 +26,7 @@ std::string metadata_snapshot_name(Offset end_offset);
 struct MetadataSnapshotSearch {
   struct Found {
     Offset end_offset;
+    LeaderEpoch epoch;  // of the last record below it
     std::uint64_t bytes = 0;
     std::vector<MetadataRecord> records;  // known to apply to an empty state
   };
@@ -49,7 +50,23 @@ Result<MetadataSnapshotSearch> newest_metadata_snapshot(Disk& disk, const std::s
 //
 // Errors   any I/O code
 Result<std::uint64_t> write_metadata_snapshot(Disk& disk, const std::string& directory,
-                                              const MetadataImage& image, Offset end_offset);
+                                              const MetadataImage& image, Offset end_offset,
+                                              LeaderEpoch epoch);
+
+// Keeps one that another broker sent, durably, under its name; returns it.
+//
+// Errors   corrupt_file, unsupported_format, foreign_directory   it is not whole, or not ours
+//          any I/O code
+Result<MetadataSnapshotSearch::Found> keep_metadata_snapshot(Disk& disk,
+                                                             const std::string& directory,
+                                                             const Uuid& cluster_id,
+                                                             ByteView bytes);
+
+// The bytes of the one that ends there.
+//
+// Errors   any I/O code, ENOENT among them
+Result<std::vector<std::byte>> read_metadata_snapshot(Disk& disk, const std::string& directory,
+                                                      Offset end_offset);
 
 // Removes all but these two, and what crashes left of unfinished ones. The names go for good with
 // the next sync of the directory.

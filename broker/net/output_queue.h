@@ -26,7 +26,7 @@ struct FilePiece {
 
 // Bytes in memory, kept by whoever wrote them.
 struct MemoryPiece {
-  std::shared_ptr<const wire::ByteBuffer> owner;
+  std::shared_ptr<const void> owner;  // keeps the bytes alive
   ByteView bytes;
 };
 

@@ -22,8 +22,8 @@ std::string_view api_name(std::int16_t key) {
 // One answer; what it shows is as of when it was gathered.
 class BrokerAdmin::View final : public AdminBackend {
  public:
-  View(const BrokerAdmin& admin, std::vector<PartitionSample> partitions)
-      : admin_(admin), partitions_(std::move(partitions)) {}
+  View(const BrokerAdmin& admin, std::vector<PartitionSample> partitions, QuorumView quorum = {})
+      : admin_(admin), partitions_(std::move(partitions)), quorum_(std::move(quorum)) {}
 
   std::string metrics_page() const override {
     std::vector<const ShardMetrics*> shards;
@@ -71,8 +71,8 @@ class BrokerAdmin::View final : public AdminBackend {
 
   ClusterView cluster() const override {
     const MetadataImage& image = *admin_.sources_.first.image();
-    ClusterView view{.cluster_id = to_text(admin_.sources_.cluster_id),
-                     .controller_id = admin_.sources_.settings.node_id,
+    ClusterView view{.cluster_id = to_text(image.cluster_id),
+                     .controller_id = admin_.sources_.cluster.controller_id(),
                      .topics = static_cast<std::int64_t>(image.topics.size()),
                      .partitions = image.partition_count};
     for (const BrokerImage* broker : image.live_brokers()) {
@@ -104,6 +104,8 @@ class BrokerAdmin::View final : public AdminBackend {
     }
     return std::nullopt;
   }
+
+  QuorumView quorum() const override { return quorum_; }
 
   SelfView self() const override {
     const Settings& settings = admin_.sources_.settings;
@@ -143,6 +145,7 @@ class BrokerAdmin::View final : public AdminBackend {
 
   const BrokerAdmin& admin_;
   std::vector<PartitionSample> partitions_;
+  QuorumView quorum_;
 };
 
 struct BrokerAdmin::Gathering {
@@ -161,6 +164,11 @@ void BrokerAdmin::set_addresses(HostPort kafka, std::string http) {
 void BrokerAdmin::gather(AdminScope scope, Done done) {
   if (scope == AdminScope::broker) {
     return done(std::make_shared<View>(*this, std::vector<PartitionSample>{}));
+  }
+  if (scope == AdminScope::quorum) {
+    return sources_.cluster.describe(sources_.first.loop(), [this, done](QuorumView quorum) {
+      done(std::make_shared<View>(*this, std::vector<PartitionSample>{}, std::move(quorum)));
+    });
   }
   auto gathering = std::make_shared<Gathering>();
   gathering->outstanding = shards_.size();

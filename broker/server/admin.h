@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/cluster/cluster_node.h"
 #include "broker/config/settings.h"
 #include "broker/http/admin_backend.h"
 #include "broker/partition/shard.h"
@@ -28,7 +29,7 @@ class BrokerAdmin final : public AdminSource {
     const DiskGuard& guard;
     const MemoryBudget& budget;
     const DamageLog& damage;
-    Uuid cluster_id;
+    ClusterNode& cluster;
   };
 
   explicit BrokerAdmin(Sources sources);

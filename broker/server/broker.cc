@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/cluster/cluster_node.h"
 #include "broker/http/http_server.h"
 #include "broker/http/http_sessions.h"
 #include "broker/logging/log.h"
@@ -73,7 +74,8 @@ struct Broker::State {
       : settings(std::move(given)),
         on_fatal(std::move(fatal)),
         budget(static_cast<std::uint64_t>(settings.memory_budget_bytes)),
-        prng(random_seed()) {}
+        prng(random_seed()),
+        incarnation(make_uuid(prng)) {}
 
   Settings settings;
   OnFatal on_fatal;
@@ -86,10 +88,13 @@ struct Broker::State {
   std::unique_ptr<WorkerPool> disk_pool;
   std::unique_ptr<WorkerPool> sync_pool;
   std::unique_ptr<WorkerPool> idle_pool;
+  std::unique_ptr<WorkerPool> metadata_pool;
+  std::size_t senders = 0;
+  SenderSlot cluster_slot;
+  Uuid incarnation;  // of this start of the process
   std::vector<std::unique_ptr<ShardServer>> shards;
-  std::unique_ptr<MetadataService> metadata;
   std::unique_ptr<ConfigView> configs;
-  ProducerIdPool producer_ids;
+  std::unique_ptr<ClusterNode> cluster;
   std::unique_ptr<Services> services;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<DiskGuard> disk_guard;
@@ -102,13 +107,15 @@ struct Broker::State {
   std::atomic<bool> refuses_changes{false};
   std::atomic<std::int64_t> connections{0};
   std::size_t next_shard = 0;
+  std::function<void()> on_serving;
 
   ShardServer& first() { return *shards.front(); }
 
   StartResult open_data();
   void make_threads();
-  StartResult open_metadata();
-  void open_partitions(const std::shared_ptr<const MetadataImage>& image);
+  StartResult open_cluster();
+  void show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown);
+  void serve();
   StartResult open_listeners();
   void serve_shard(ShardServer& server);
   void tell_suppressed_lines();
@@ -131,7 +138,11 @@ StartResult Broker::State::open_data() {
   disk = std::move(opened).value();
   std::string why;
   auto found = DataDirectory::open(
-      *disk, settings.data, {.cluster_id = {}, .node_id = BrokerId{settings.node_id}}, prng, why);
+      *disk, settings.data,
+      {.cluster_id = {},
+       .node_id = BrokerId{settings.node_id},
+       .without_cluster = !settings.cluster_voters.empty() || !settings.cluster_join.is_none()},
+      prng, why);
   if (!found) return StartFailure{why};
   directory.emplace(std::move(found).value());
   CheckpointReport report;
@@ -156,12 +167,15 @@ void Broker::State::make_threads() {
   const std::size_t count = shard_count(settings);
   const auto disk_threads = static_cast<std::size_t>(settings.disk_threads);
   const auto sync_threads = static_cast<std::size_t>(settings.sync_threads);
-  const std::size_t senders = count + disk_threads + sync_threads + 2;
+  // Shards, disk and sync threads, the idle one, the cluster's two, and the main thread.
+  senders = count + disk_threads + sync_threads + 4;
+  cluster_slot = SenderSlot{senders - 4};
   set_sender_slot(SenderSlot{senders - 1});
   disk_pool = std::make_unique<WorkerPool>("disk", disk_threads, SenderSlot{count});
   sync_pool = std::make_unique<WorkerPool>("sync", sync_threads, SenderSlot{count + disk_threads});
   idle_pool =
       std::make_unique<WorkerPool>("idle", 1, SenderSlot{senders - 2}, WorkerPool::Priority::idle);
+  metadata_pool = std::make_unique<WorkerPool>("metadata", 1, SenderSlot{senders - 3});
   std::vector<Shard*> peers;
   for (std::size_t i = 0; i < count; ++i) {
     auto server = std::make_unique<ShardServer>(i, senders, budget);
@@ -185,76 +199,69 @@ void Broker::State::make_threads() {
   for (auto& server : shards) server->shard->set_peers(peers);
 }
 
-StartResult Broker::State::open_metadata() {
+StartResult Broker::State::open_cluster() {
   disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes, refuses_changes);
   disk_guard->make_room_to_start();
-  const BrokerId self{settings.node_id};
-  auto controller = std::make_unique<Controller>(controller_config(settings),
-                                                 directory->identity().cluster_id, prng.next());
-  auto log = MetadataLog::open(
-      *disk, *checkpoint, directory->identity().cluster_id, wall_now(), damage,
-      [&](const MetadataRecord& record) { return controller->replay(record); },
-      MetadataLog::Options{});
-  if (!log) {
-    return StartFailure{"cannot read the metadata log in '" + settings.data +
-                        "/__cluster_metadata-0': " + log.error().message() +
-                        "; nothing was changed. Lines above name the place; see "
-                        "docs/operations.md, 'Repair'"};
-  }
-  std::vector<MetadataRecord> records = controller->first_records();
-  for (const MetadataRecord& record : records) {
-    const Result<void> applied = controller->replay(record);
-    STRANDLINE_ASSERT(applied.has_value());
-  }
-  std::optional<HostPort> advertised;
-  if (!settings.kafka_advertise.is_none()) advertised = settings.kafka_advertise;
-  for (MetadataRecord& record :
-       controller->register_broker({.broker = self,
-                                    .incarnation = make_uuid(prng),
-                                    .directory = directory->identity().directory_id,
-                                    .advertised = advertised,
-                                    .rpc = {},
-                                    .rack = {}})) {
-    const Result<void> applied = controller->replay(record);
-    STRANDLINE_ASSERT(applied.has_value());
-    records.push_back(std::move(record));
-  }
-  Result<void> written = log.value()->append(records, wall_now());
-  if (written) written = log.value()->sync_now();
-  if (!written) {
-    const bool full = written.error() == boost::system::errc::no_space_on_device;
-    return StartFailure{
-        "cannot write to the metadata log in '" + settings.data +
-        "': " + written.error().message() +
-        (full ? "; free a megabyte on that file system, and topics can be deleted" : "")};
-  }
-  const std::shared_ptr<const MetadataImage> image = controller->publish();
-  metadata = std::make_unique<MetadataService>(
-      *first().shard, std::move(controller), std::move(log).value(),
-      [this](Shard& shard, std::shared_ptr<const MetadataImage> shown,
-             std::function<void()> applied) {
-        shards[shard.index()]->manager->apply(std::move(shown), std::move(applied));
-      });
   configs = std::make_unique<ConfigView>(settings);
-  services = std::make_unique<Services>(Services{.metadata = *metadata,
-                                                 .configs = *configs,
-                                                 .disk = *disk,
-                                                 .data_path = settings.data,
-                                                 .producer_ids = producer_ids});
-  for (auto& server : shards) serve_shard(*server);
-  for (auto& server : shards) server->loop.start();
-  open_partitions(image);
+  cluster = std::make_unique<ClusterNode>(
+      ClusterNode::Surroundings{.settings = settings,
+                                .disk = *disk,
+                                .checkpoint = *checkpoint,
+                                .directory = *directory,
+                                .damage = damage,
+                                .worker = *metadata_pool,
+                                .configs = *configs,
+                                .budget = budget,
+                                .controller = controller_config(settings),
+                                .incarnation = incarnation,
+                                .shards = static_cast<std::int32_t>(shards.size()),
+                                .seed = prng.next(),
+                                .slot = cluster_slot,
+                                .senders = senders},
+      ClusterNode::Hooks{
+          .show = [this](std::shared_ptr<const MetadataImage> image,
+                         std::function<void()> shown) { show(std::move(image), std::move(shown)); },
+          .findings = [] { return BrokerFindings{}; },
+          .disk_full = [this] { return refuses_changes.load(std::memory_order_relaxed); },
+          .kafka_address =
+              [this] {
+                const auto endpoint = listener->local_endpoint();
+                return HostPort{endpoint.address().to_string(), endpoint.port()};
+              },
+          .serving = [this] { first().loop.post([this] { serve(); }); },
+          .failed = [this](const ErrorCode&) { on_fatal(kExitDiskFailed); }});
+  if (auto problem = cluster->open()) return StartFailure{std::move(*problem)};
+  services = std::make_unique<Services>(
+      Services{.ask_controller =
+                   [this](Shard& home, ControllerRequest request, Duration time_max,
+                          OnControllerOutcome done) {
+                     cluster->ask(home.loop(), std::move(request), time_max, std::move(done));
+                   },
+               .next_producer_id =
+                   [this](Shard& home, std::function<void(Result<ProducerId>)> done) {
+                     cluster->next_producer_id(home.loop(), std::move(done));
+                   },
+               .configs = *configs,
+               .disk = *disk,
+               .data_path = settings.data});
+  auto nothing = std::make_shared<MetadataImage>();
+  nothing->cluster_id = directory->identity().cluster_id;
+  for (auto& server : shards) {
+    server->shard->set_image(nothing);
+    serve_shard(*server);
+  }
   return success();
 }
 
-void Broker::State::open_partitions(const std::shared_ptr<const MetadataImage>& image) {
-  std::latch ready{static_cast<std::ptrdiff_t>(shards.size())};
+void Broker::State::show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown) {
+  auto outstanding = std::make_shared<std::atomic<std::size_t>>(shards.size());
   for (auto& server : shards) {
-    server->loop.post([&server, &image, &ready] {
-      server->manager->apply(image, [&ready] { ready.count_down(); });
+    server->loop.post([&server, image, outstanding, shown] {
+      server->manager->apply(image, [outstanding, shown] {
+        if (outstanding->fetch_sub(1) == 1) shown();
+      });
     });
   }
-  ready.wait();
 }
 
 void Broker::State::serve_shard(ShardServer& server) {
@@ -285,14 +292,13 @@ StartResult Broker::State::open_listeners() {
                         "; choose another address with --listen HOST:PORT"};
   }
   listener = std::move(opened).value();
-  admin = std::make_unique<BrokerAdmin>(
-      BrokerAdmin::Sources{.settings = settings,
-                           .first = *first().shard,
-                           .disk = *disk,
-                           .guard = *disk_guard,
-                           .budget = budget,
-                           .damage = damage,
-                           .cluster_id = directory->identity().cluster_id});
+  admin = std::make_unique<BrokerAdmin>(BrokerAdmin::Sources{.settings = settings,
+                                                             .first = *first().shard,
+                                                             .disk = *disk,
+                                                             .guard = *disk_guard,
+                                                             .budget = budget,
+                                                             .damage = damage,
+                                                             .cluster = *cluster});
   for (auto& server : shards) admin->add_shard(*server->shard);
   disk_guard->look_now();
   if (!settings.http_listen.is_none()) {
@@ -357,18 +363,22 @@ Broker::~Broker() {
   if (state->disk_pool != nullptr) state->disk_pool->stop();
   if (state->sync_pool != nullptr) state->sync_pool->stop();
   if (state->idle_pool != nullptr) state->idle_pool->stop();
+  if (state->metadata_pool != nullptr) state->metadata_pool->stop();
+  if (state->cluster != nullptr) state->cluster->loop().stop_and_join();
   for (auto& server : state->shards) server->loop.stop_and_join();
   state->kafka_port_http.reset();
   state->http.reset();
   state->listener.reset();
 }
 
-StartResult Broker::start() {
-  STRANDLINE_TRYV(state_->open_data());
-  state_->make_threads();
-  STRANDLINE_TRYV(state_->open_metadata());
-  STRANDLINE_TRYV(state_->open_listeners());
+StartResult Broker::start(std::function<void()> on_serving) {
   State* const state = state_.get();
+  state->on_serving = std::move(on_serving);
+  STRANDLINE_TRYV(state->open_data());
+  state->make_threads();
+  STRANDLINE_TRYV(state->open_cluster());
+  STRANDLINE_TRYV(state->open_listeners());
+  for (auto& server : state->shards) server->loop.start();
   std::latch ready{1};
   state->first().loop.post([state, &ready] {
     state->disk_guard->start();
@@ -376,25 +386,28 @@ StartResult Broker::start() {
     for (auto& server : state->shards) {
       server->loop.post([&server] { server->checkpointer->start(); });
     }
-    state->admin->set_serving(true);
-    state->listener->start(
-        state->first().metrics,
-        [state](RefuseReason& reason) {
-          if (state->connections.load(std::memory_order_relaxed) <
-              state->settings.max_connections) {
-            return true;
-          }
-          reason = RefuseReason::connections_max;
-          log_limited(LogLevel::warn, "net", "connections-max",
-                      "connection turned away: max.connections are open",
-                      {{"limit", state->settings.max_connections}});
-          return false;
-        },
-        [state](int fd) { state->deal(fd); });
     ready.count_down();
   });
   ready.wait();
+  state->cluster->start();
   return success();
+}
+
+// On the first shard, once this broker takes part.
+void Broker::State::serve() {
+  admin->set_serving(true);
+  listener->start(
+      first().metrics,
+      [this](RefuseReason& reason) {
+        if (connections.load(std::memory_order_relaxed) < settings.max_connections) return true;
+        reason = RefuseReason::connections_max;
+        log_limited(LogLevel::warn, "net", "connections-max",
+                    "connection turned away: max.connections are open",
+                    {{"limit", settings.max_connections}});
+        return false;
+      },
+      [this](int fd) { deal(fd); });
+  if (on_serving) on_serving();
 }
 
 std::string Broker::kafka_address() const {
@@ -404,6 +417,11 @@ std::string Broker::kafka_address() const {
 
 void Broker::stop() {
   State* const state = state_.get();
+  // Others take over first, while clients are still served here.
+  std::latch handed_over{1};
+  state->cluster->stop([&handed_over] { handed_over.count_down(); });
+  handed_over.wait();
+  state->cluster->close();
   std::latch closed{static_cast<std::ptrdiff_t>(state->shards.size())};
   state->first().loop.post([state] {
     state->admin->set_serving(false);
@@ -422,6 +440,8 @@ void Broker::stop() {
   state->disk_pool->stop();
   state->sync_pool->stop();
   state->idle_pool->stop();
+  state->metadata_pool->stop();
+  state->cluster->loop().stop_and_join();
   for (auto& server : state->shards) server->loop.stop();
   for (auto& server : state->shards) server->loop.join();
   flush_suppressed_lines(Suppressed::all);

@@ -1,8 +1,9 @@
 // The whole broker: everything that is made at the start, how it is put together, and the order in
 // which it comes up and goes down.
 //
-// Up:    data directory and its lock, metadata log, loops, partitions, then the listeners
-// Down:  listeners, connections, partitions (synced, checkpointed), metadata log, loops
+// Up:    data directory and its lock, metadata log, listeners, loops; clients are served once the
+//        cluster has taken this broker in, and its partitions are open
+// Down:  leaderships handed over, listeners, connections, partitions (synced, checkpointed), loops
 //
 // Thread   start() and stop() on the main thread
 // Owns     every thread, file and socket of the process
@@ -32,8 +33,10 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  // Comes up; when it returns clients are served.
-  boost::outcome_v2::basic_result<void, StartFailure, boost::outcome_v2::policy::terminate> start();
+  // Comes up. Clients are served from `on_serving` on, which is called once, on a thread of the
+  // broker: at once for a lone broker, else when the cluster has taken it in.
+  boost::outcome_v2::basic_result<void, StartFailure, boost::outcome_v2::policy::terminate> start(
+      std::function<void()> on_serving);
 
   // Where clients connect, "host:port"; after start().
   std::string kafka_address() const;

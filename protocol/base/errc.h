@@ -103,6 +103,7 @@ namespace strandline {
   X(unacceptable_credential, 93, "credential parameters refused")                           \
   X(invalid_update_version, 95, "the partition has changed since")                          \
   X(unknown_topic_id, 100, "no such topic id")                                              \
+  X(duplicate_broker_registration, 101, "a live broker has this node.id")                   \
   X(inconsistent_topic_id, 103, "topic id does not match the log")                          \
   X(transactional_id_not_found, 105, "no such transactional id")                            \
   X(fetch_session_topic_id_error, 106, "session mixes topic names and ids")                 \

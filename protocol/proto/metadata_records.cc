@@ -80,11 +80,31 @@ void fill(pb::MetadataRecord& out, const BrokerRegistrationRecord& record) {
     broker.set_rpc_host(record.rpc->host);
     broker.set_rpc_port(record.rpc->port);
   }
+  broker.set_shards(record.shards);
+  broker.set_metadata_version_max(record.metadata_version_max);
 }
 
 void fill(pb::MetadataRecord& out, const FeatureLevelRecord& record) {
   out.mutable_feature_level()->set_name(record.name);
   out.mutable_feature_level()->set_level(record.level);
+}
+
+void fill(pb::MetadataRecord& out, const VotersRecord& record) {
+  auto& voters = *out.mutable_voters();
+  for (const QuorumVoter& voter : record.voters) {
+    auto& one = *voters.add_voters();
+    one.set_broker(voter.broker.value());
+    one.set_directory(pb_bytes(voter.directory));
+    if (!voter.rpc) continue;
+    one.set_rpc_host(voter.rpc->host);
+    one.set_rpc_port(voter.rpc->port);
+  }
+  voters.set_wanted(record.wanted);
+}
+
+void fill(pb::MetadataRecord& out, const LeaderRecord& record) {
+  out.mutable_leader()->set_broker(record.broker.value());
+  out.mutable_leader()->set_epoch(record.epoch.value());
 }
 
 // --- Protobuf to plain: nothing is taken on trust ---
@@ -179,9 +199,11 @@ Result<MetadataRecord> read(const pb::BrokerRegistrationRecord& in) {
   BrokerRegistrationRecord record;
   STRANDLINE_TRY(record.incarnation, read_id(in.incarnation()));
   if (in.broker() < 0 || in.broker_epoch() < 0 || in.advertised_port() > 65535 ||
-      in.rpc_port() > 65535) {
+      in.rpc_port() > 65535 || in.shards() < 0 || in.metadata_version_max() < 0) {
     return Errc::corrupt_file;
   }
+  record.shards = in.shards();
+  record.metadata_version_max = in.metadata_version_max();
   record.broker = BrokerId{in.broker()};
   record.broker_epoch = in.broker_epoch();
   if (in.has_advertised_host()) {
@@ -203,6 +225,29 @@ Result<MetadataRecord> read(const pb::BrokerRegistrationRecord& in) {
 Result<MetadataRecord> read(const pb::FeatureLevelRecord& in) {
   if (in.name().empty() || in.level() < 0) return Errc::corrupt_file;
   return MetadataRecord{FeatureLevelRecord{in.name(), in.level()}};
+}
+
+Result<MetadataRecord> read(const pb::VotersRecord& in) {
+  VotersRecord record;
+  if (in.voters().empty() || in.wanted() < 0) return Errc::corrupt_file;
+  for (const auto& one : in.voters()) {
+    QuorumVoter voter{.broker = BrokerId{one.broker()}, .directory = {}, .rpc = {}};
+    STRANDLINE_TRY(voter.directory, read_id(one.directory()));
+    const bool is_known =
+        std::ranges::find(record.voters, voter.broker, &QuorumVoter::broker) != record.voters.end();
+    if (one.broker() < 0 || one.rpc_port() > 65535 || is_known) return Errc::corrupt_file;
+    if (one.has_rpc_host()) {
+      voter.rpc = HostPort{one.rpc_host(), static_cast<std::uint16_t>(one.rpc_port())};
+    }
+    record.voters.push_back(std::move(voter));
+  }
+  record.wanted = in.wanted();
+  return MetadataRecord{std::move(record)};
+}
+
+Result<MetadataRecord> read(const pb::LeaderRecord& in) {
+  if (in.broker() < 0 || in.epoch() < 0) return Errc::corrupt_file;
+  return MetadataRecord{LeaderRecord{BrokerId{in.broker()}, LeaderEpoch{in.epoch()}}};
 }
 
 // --- for people ---
@@ -248,10 +293,26 @@ struct Describe {
            (r.advertised ? " advertised=" + to_text(*r.advertised) : "") +
            (r.rack ? " rack=" + *r.rack : "") + (r.rpc ? " rpc=" + to_text(*r.rpc) : "") +
            (r.directory.is_zero() ? "" : " directory=" + to_text(r.directory)) +
+           (r.shards > 0 ? " shards=" + std::to_string(r.shards) : "") +
+           (r.metadata_version_max > 0
+                ? " metadata_version_max=" + std::to_string(r.metadata_version_max)
+                : "") +
            (r.fenced ? " fenced" : "") + (r.stopping ? " stopping" : "");
   }
   std::string operator()(const FeatureLevelRecord& r) const {
     return "feature " + r.name + "=" + std::to_string(r.level);
+  }
+  std::string operator()(const VotersRecord& r) const {
+    std::string out = "voters wanted=" + std::to_string(r.wanted);
+    for (const QuorumVoter& voter : r.voters) {
+      out += " " + std::to_string(voter.broker.value()) + ":" + to_text(voter.directory) +
+             (voter.rpc ? "@" + to_text(*voter.rpc) : "");
+    }
+    return out;
+  }
+  std::string operator()(const LeaderRecord& r) const {
+    return "leader broker=" + std::to_string(r.broker.value()) +
+           " epoch=" + std::to_string(r.epoch.value());
   }
 };
 
@@ -285,6 +346,8 @@ Result<MetadataRecord> decode_metadata_record(ByteView bytes) {
     case pb::MetadataRecord::kProducerIds: return read(message.producer_ids());
     case pb::MetadataRecord::kBrokerRegistration: return read(message.broker_registration());
     case pb::MetadataRecord::kFeatureLevel: return read(message.feature_level());
+    case pb::MetadataRecord::kVoters: return read(message.voters());
+    case pb::MetadataRecord::kLeader: return read(message.leader());
     case pb::MetadataRecord::KIND_NOT_SET: break;
   }
   return Errc::unsupported_format;

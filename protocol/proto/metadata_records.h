@@ -89,9 +89,11 @@ struct BrokerRegistrationRecord {
   std::optional<HostPort> advertised;  // none: clients are told the address they came to
   std::optional<std::string> rack;
   bool fenced = false;
-  bool stopping = false;        // leads nothing any more, about to end
-  Uuid directory;               // zero: not known
-  std::optional<HostPort> rpc;  // where other brokers reach it
+  bool stopping = false;                  // leads nothing any more, about to end
+  Uuid directory;                         // zero: not known
+  std::optional<HostPort> rpc;            // where other brokers reach it
+  std::int32_t shards = 0;                // 0: not known
+  std::int32_t metadata_version_max = 0;  // that the program can work at; 0: not known
   friend bool operator==(const BrokerRegistrationRecord&,
                          const BrokerRegistrationRecord&) = default;
 };
@@ -103,9 +105,31 @@ struct FeatureLevelRecord {
   friend bool operator==(const FeatureLevelRecord&, const FeatureLevelRecord&) = default;
 };
 
+// A broker with a vote on the metadata log, by one certain data directory.
+struct QuorumVoter {
+  BrokerId broker = kNoBroker;
+  Uuid directory;
+  std::optional<HostPort> rpc;  // none: a lone broker that serves no others
+  friend bool operator==(const QuorumVoter&, const QuorumVoter&) = default;
+};
+
+// Who votes from here on.
+struct VotersRecord {
+  std::vector<QuorumVoter> voters;
+  std::int32_t wanted = 0;  // how many there are to be; 0: as many as there are
+  friend bool operator==(const VotersRecord&, const VotersRecord&) = default;
+};
+
+// A leader of the metadata log begins its term; changes nothing.
+struct LeaderRecord {
+  BrokerId broker = kNoBroker;
+  LeaderEpoch epoch;
+  friend bool operator==(const LeaderRecord&, const LeaderRecord&) = default;
+};
+
 using MetadataRecord =
     std::variant<TopicRecord, PartitionRecord, RemoveTopicRecord, ConfigRecord, ProducerIdsRecord,
-                 BrokerRegistrationRecord, FeatureLevelRecord>;
+                 BrokerRegistrationRecord, FeatureLevelRecord, VotersRecord, LeaderRecord>;
 
 // The bytes of a record's value in the log: version byte 1, XXH3-64 of the message (big-endian),
 // the Protobuf message.

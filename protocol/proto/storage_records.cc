@@ -164,7 +164,8 @@ Result<std::vector<CheckpointEntry>> decode_checkpoint_entries(ByteView bytes) {
 std::string encode_directory_identity(const DirectoryIdentity& identity) {
   pb::DirectoryIdentity message;
   message.set_format_version(identity.format_version);
-  put_uuid(identity.cluster_id, message.mutable_cluster_id());
+  if (!identity.cluster_id.is_zero()) put_uuid(identity.cluster_id, message.mutable_cluster_id());
+  message.set_joined(identity.joined);
   message.set_node_id(identity.node_id.value());
   put_uuid(identity.directory_id, message.mutable_directory_id());
   return message.SerializeAsString();
@@ -173,13 +174,16 @@ std::string encode_directory_identity(const DirectoryIdentity& identity) {
 Result<DirectoryIdentity> decode_directory_identity(ByteView bytes) {
   pb::DirectoryIdentity message;
   if (!parse(message, bytes) || message.format_version() == 0) return Errc::corrupt_file;
-  const auto cluster_id = take_uuid(message.cluster_id());
+  const bool has_cluster = !message.joined() || !message.cluster_id().empty();
+  const auto cluster_id =
+      has_cluster ? take_uuid(message.cluster_id()) : std::optional<Uuid>{Uuid{}};
   const auto directory_id = take_uuid(message.directory_id());
   if (!cluster_id.has_value() || !directory_id.has_value()) return Errc::corrupt_file;
   return DirectoryIdentity{.format_version = message.format_version(),
                            .cluster_id = *cluster_id,
                            .node_id = BrokerId{message.node_id()},
-                           .directory_id = *directory_id};
+                           .directory_id = *directory_id,
+                           .joined = message.joined()};
 }
 
 }  // namespace strandline

@@ -81,9 +81,10 @@ struct CheckpointEntry {
 // Whose data directory it is.
 struct DirectoryIdentity {
   std::uint32_t format_version = 0;
-  Uuid cluster_id;
+  Uuid cluster_id;  // zero: of none yet; only with `joined`
   BrokerId node_id;
   Uuid directory_id;
+  bool joined = false;  // others founded the cluster
   friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 

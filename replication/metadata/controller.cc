@@ -10,6 +10,9 @@ namespace strandline {
 Controller::Controller(ControllerConfig config, const Uuid& cluster_id, std::uint64_t seed)
     : config_(std::move(config)), state_(cluster_id), prng_(seed) {}
 
+Controller::Controller(ControllerConfig config, const MetadataImage& image, std::uint64_t seed)
+    : config_(std::move(config)), state_(image), prng_(seed) {}
+
 std::vector<MetadataRecord> Controller::first_records() const {
   const auto level = image().features.find(kMetadataVersionFeature);
   if (level != image().features.end() && level->second >= kMetadataVersion) return {};

@@ -113,6 +113,8 @@ struct BrokerStart {
   std::optional<std::string> rack;
   bool fenced = false;  // until it has caught up with the metadata; false for a lone broker
   bool clean = false;   // it ended its last life in order: everything was synced
+  std::int32_t shards = 0;
+  std::int32_t metadata_version_max = kMetadataVersion;
 };
 
 struct PartitionPlace {
@@ -133,10 +135,11 @@ struct BrokerFindings {
 };
 
 // A leader asks for another set of in-sync replicas.
-struct IsrProposal {
+struct IsrAlteration {
   struct Member {
     BrokerId broker;
-    Uuid incarnation;
+    // Of the start that the leader has heard; -1 for a member that stays and was not heard.
+    std::int64_t broker_epoch = -1;
   };
   PartitionPlace place;
   LeaderEpoch leader_epoch;
@@ -146,7 +149,9 @@ struct IsrProposal {
 
 struct IsrAnswer {
   Outcome outcome;
-  PartitionImage partition;  // as it is from here on; also with a refusal, where it is known
+  BrokerId at_fault = kNoBroker;  // the member that is not eligible
+  PartitionImage partition;       // as it is from here on; also with a refusal, where it is known
+  std::int32_t min_insync_replicas = 1;  // that went into it
 };
 
 struct Reassignment {
@@ -179,6 +184,9 @@ class Controller {
   // `seed` makes the topic ids: unpredictable in production, fixed in tests.
   Controller(ControllerConfig config, const Uuid& cluster_id, std::uint64_t seed);
 
+  // Goes on from what a log says.
+  Controller(ControllerConfig config, const MetadataImage& image, std::uint64_t seed);
+
   // What a log begins with, or goes on with after an upgrade: the metadata version. Empty when it
   // has this one.
   std::vector<MetadataRecord> first_records() const;
@@ -207,7 +215,7 @@ class Controller {
   //          unknown_leader_epoch, invalid_update_version, ineligible_replica; of all items:
   //          stale_broker_epoch
   Decision<IsrAnswer> alter_isr(BrokerId leader, std::int64_t broker_epoch,
-                                std::span<const IsrProposal> proposals) const;
+                                std::span<const IsrAlteration> proposals) const;
 
   // Errors   of an item: unknown_topic_or_partition, election_not_needed,
   //          preferred_leader_not_available, eligible_leaders_not_available
@@ -269,8 +277,8 @@ class Controller {
   template <class Edit>
   std::vector<MetadataRecord> change_broker(const BrokerImage& after, const Edit& edit) const;
   std::int32_t min_insync_replicas(const TopicImage& topic) const;
-  Outcome check_proposal(BrokerId leader, const IsrProposal& proposal,
-                         const PartitionImage& now) const;
+  Outcome check_proposal(BrokerId leader, const IsrAlteration& proposal, const PartitionImage& now,
+                         BrokerId& at_fault) const;
 
   std::optional<std::string> run_time_config(std::string_view name) const;
   Decision<Outcome> alter(std::span<const ConfigAlteration> resources, bool replace,

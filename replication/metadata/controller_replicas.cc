@@ -90,7 +90,9 @@ std::vector<MetadataRecord> Controller::register_broker(const BrokerStart& start
                           .fenced = start.fenced,
                           .stopping = false,
                           .directory = start.directory,
-                          .rpc = start.rpc};
+                          .rpc = start.rpc,
+                          .shards = start.shards,
+                          .metadata_version_max = start.metadata_version_max};
   // A lone broker leads on whatever it has, in new epochs: the record alone says that.
   if (!start.fenced) return {record_of(after)};
   const bool is_other_disk =
@@ -169,19 +171,22 @@ std::vector<MetadataRecord> Controller::stop_broker(BrokerId broker) const {
 // --- in-sync replicas
 
 Decision<IsrAnswer> Controller::alter_isr(BrokerId leader, std::int64_t broker_epoch,
-                                          std::span<const IsrProposal> proposals) const {
+                                          std::span<const IsrAlteration> proposals) const {
   Decision<IsrAnswer> decision;
   const BrokerImage* sender = image().broker(leader);
   const bool is_stale = sender == nullptr || sender->broker_epoch != broker_epoch;
-  for (const IsrProposal& proposal : proposals) {
+  for (const IsrAlteration& proposal : proposals) {
     IsrAnswer answer;
     const Found found = find(image(), proposal.place);
-    if (found.partition != nullptr) answer.partition = *found.partition;
+    if (found.partition != nullptr) {
+      answer.partition = *found.partition;
+      answer.min_insync_replicas = min_insync_replicas(*found.topic);
+    }
     answer.outcome = is_stale ? refused(Errc::stale_broker_epoch,
                                         "The broker has registered again since, or never did")
                      : found.partition == nullptr
                          ? unknown_partition()
-                         : check_proposal(leader, proposal, *found.partition);
+                         : check_proposal(leader, proposal, *found.partition, answer.at_fault);
     if (answer.outcome.ok()) {
       std::vector<BrokerId> isr;
       for (const auto& member : proposal.isr) isr.push_back(member.broker);
@@ -199,8 +204,8 @@ Decision<IsrAnswer> Controller::alter_isr(BrokerId leader, std::int64_t broker_e
   return decision;
 }
 
-Outcome Controller::check_proposal(BrokerId leader, const IsrProposal& proposal,
-                                   const PartitionImage& now) const {
+Outcome Controller::check_proposal(BrokerId leader, const IsrAlteration& proposal,
+                                   const PartitionImage& now, BrokerId& at_fault) const {
   if (proposal.leader_epoch < now.leader_epoch) {
     return refused(Errc::fenced_leader_epoch, "A newer leader has been elected");
   }
@@ -214,16 +219,19 @@ Outcome Controller::check_proposal(BrokerId leader, const IsrProposal& proposal,
     return refused(Errc::invalid_update_version, "The partition has changed since");
   }
   std::vector<BrokerId> seen;
-  for (const auto& [broker, incarnation] : proposal.isr) {
+  for (const auto& [broker, broker_epoch] : proposal.isr) {
     if (!contains(now.replicas, broker) || contains(seen, broker)) {
       return refused(Errc::invalid_request,
                      "Broker " + number(broker) + " is no replica of it, or is named twice");
     }
     seen.push_back(broker);
     const BrokerImage* member = image().broker(broker);
-    const bool is_eligible = member != nullptr && member->incarnation == incarnation &&
-                             (broker == leader || member->can_lead());
+    const bool is_this_start =
+        member != nullptr &&
+        (member->broker_epoch == broker_epoch || (broker_epoch == -1 && contains(now.isr, broker)));
+    const bool is_eligible = is_this_start && (broker == leader || member->can_lead());
     if (!is_eligible) {
+      at_fault = broker;
       return refused(Errc::ineligible_replica,
                      "Broker " + number(broker) + " is fenced, stopping, or has started again");
     }

@@ -19,7 +19,9 @@ BrokerRegistrationRecord record_of(const BrokerImage& broker) {
           .fenced = broker.fenced,
           .stopping = broker.stopping,
           .directory = broker.directory,
-          .rpc = broker.rpc};
+          .rpc = broker.rpc,
+          .shards = broker.shards,
+          .metadata_version_max = broker.metadata_version_max};
 }
 
 PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
@@ -127,6 +129,12 @@ bool is_internal_topic(std::string_view name) {
 }
 
 MetadataState::MetadataState(const Uuid& cluster_id) { image_.cluster_id = cluster_id; }
+
+MetadataState::MetadataState(const MetadataImage& image) : image_(image) {
+  image_.topics.for_each([this](const std::string& name, const TopicPtr&) {
+    folded_names_[folded_topic_name(name)] = name;
+  });
+}
 
 Result<void> MetadataState::apply(const MetadataRecord& record) {
   STRANDLINE_TRYV(std::visit([this](const auto& kind) { return apply_one(kind); }, record));
@@ -243,7 +251,9 @@ Result<void> MetadataState::apply_one(const BrokerRegistrationRecord& record) {
                                    .fenced = record.fenced,
                                    .stopping = record.stopping,
                                    .directory = record.directory,
-                                   .rpc = record.rpc};
+                                   .rpc = record.rpc,
+                                   .shards = record.shards,
+                                   .metadata_version_max = record.metadata_version_max};
   if (restarted) take_leadership_on(record.broker);
   return success();
 }
@@ -272,5 +282,12 @@ Result<void> MetadataState::apply_one(const FeatureLevelRecord& record) {
   image_.features[record.name] = record.level;
   return success();
 }
+
+Result<void> MetadataState::apply_one(const VotersRecord& record) {
+  image_.voters = record;
+  return success();
+}
+
+Result<void> MetadataState::apply_one(const LeaderRecord&) { return success(); }
 
 }  // namespace strandline

@@ -65,6 +65,8 @@ struct BrokerImage {
   bool stopping = false;  // leads nothing any more, about to end
   Uuid directory;         // zero: not known
   std::optional<HostPort> rpc;
+  std::int32_t shards = 0;                // 0: not known
+  std::int32_t metadata_version_max = 0;  // 0: not known
   bool can_lead() const { return !fenced && !stopping; }
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
@@ -87,6 +89,7 @@ struct MetadataImage {
   std::map<std::string, ConfigMap, std::less<>> broker_configs;  // by id in digits, "" for all
   std::map<std::string, std::int32_t, std::less<>> features;     // finalised levels
   ProducerId next_producer_id{0};
+  VotersRecord voters;  // of the metadata log; none named: the lone broker of an older version
   std::int64_t partition_count = 0;
   std::uint64_t version = 0;  // records applied so far; grows with every change
 
@@ -129,7 +132,7 @@ TopicConfig topic_config(const MetadataImage& image, const TopicImage& topic, Br
 
 // The level of "metadata.version" this program writes, and the newest it can read.
 inline constexpr std::string_view kMetadataVersionFeature = "metadata.version";
-inline constexpr std::int32_t kMetadataVersion = 2;
+inline constexpr std::int32_t kMetadataVersion = 3;
 
 // The image while records are applied to it.
 //
@@ -137,6 +140,9 @@ inline constexpr std::int32_t kMetadataVersion = 2;
 class MetadataState {
  public:
   explicit MetadataState(const Uuid& cluster_id);
+
+  // Goes on from an image that was published.
+  explicit MetadataState(const MetadataImage& image);
 
   // Applies one committed record. Records of a removed topic and of removed configs are harmless.
   //
@@ -164,6 +170,8 @@ class MetadataState {
   Result<void> apply_one(const ProducerIdsRecord& record);
   Result<void> apply_one(const BrokerRegistrationRecord& record);
   Result<void> apply_one(const FeatureLevelRecord& record);
+  Result<void> apply_one(const VotersRecord& record);
+  Result<void> apply_one(const LeaderRecord& record);
   TopicImage* editable(const Uuid& topic_id);
   void take_leadership_on(BrokerId broker);
 

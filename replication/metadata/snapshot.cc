@@ -8,22 +8,27 @@
 namespace strandline {
 namespace {
 
-// magic, version, cluster id, end offset, record count, checksum of what follows.
+// magic, version, cluster id, end offset, record count, epoch, four zero bytes, checksum. Version 1
+// had no epoch: its logs knew only one, 0.
 constexpr std::string_view kMagic = "SLMETA";
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr std::size_t kVersionAt = 6;
 constexpr std::size_t kClusterAt = 8;
 constexpr std::size_t kEndAt = 24;
 constexpr std::size_t kCountAt = 32;
-constexpr std::size_t kSumAt = 40;
-constexpr std::size_t kHeaderBytes = 48;
+constexpr std::size_t kEpochAt = 40;
+constexpr std::size_t kSumBytes = 8;
+
+// Where the checksum lies; the records follow it.
+constexpr std::size_t sum_at(std::uint16_t version) { return version == 1 ? 40 : 48; }
+constexpr std::size_t kHeaderBytes = sum_at(kVersion) + kSumBytes;
 static_assert(kMagic.size() == kVersionAt);
 
 // Header fields and records are both under the checksum.
-std::uint64_t checksum(ByteView file) {
+std::uint64_t checksum(ByteView file, std::size_t at) {
   Xxh3 sum;
-  sum.update(file.first(kSumAt));
-  sum.update(file.subspan(kHeaderBytes));
+  sum.update(file.first(at));
+  sum.update(file.subspan(at + kSumBytes));
   return sum.digest();
 }
 
@@ -47,6 +52,7 @@ std::vector<MetadataRecord> records_of(const MetadataImage& image) {
   for (const auto& [name, level] : image.features) {
     records.emplace_back(FeatureLevelRecord{name, level});
   }
+  if (!image.voters.voters.empty()) records.emplace_back(image.voters);
   for (const auto& [id, broker] : image.brokers) {
     records.emplace_back(record_of(broker));
   }
@@ -63,7 +69,7 @@ std::vector<MetadataRecord> records_of(const MetadataImage& image) {
   return records;
 }
 
-std::string encode_snapshot(const MetadataImage& image, Offset end_offset) {
+std::string encode_snapshot(const MetadataImage& image, Offset end_offset, LeaderEpoch epoch) {
   const auto records = records_of(image);
   std::string file(kHeaderBytes, '\0');
   for (const auto& record : records) {
@@ -78,23 +84,29 @@ std::string encode_snapshot(const MetadataImage& image, Offset end_offset) {
   std::memcpy(at + kClusterAt, image.cluster_id.bytes.data(), image.cluster_id.bytes.size());
   store_be<std::int64_t>(at + kEndAt, end_offset.value());
   store_be<std::uint64_t>(at + kCountAt, records.size());
-  store_be<std::uint64_t>(at + kSumAt, checksum(as_bytes(file)));
+  store_be<std::int32_t>(at + kEpochAt, epoch.value());
+  store_be<std::uint64_t>(at + sum_at(kVersion), checksum(as_bytes(file), sum_at(kVersion)));
   return file;
 }
 
 Result<MetadataSnapshot> decode_snapshot(ByteView bytes) {
-  if (bytes.size() < kHeaderBytes) return Errc::corrupt_file;
+  if (bytes.size() < sum_at(1) + kSumBytes) return Errc::corrupt_file;
   if (as_text(bytes.first(kMagic.size())) != kMagic) return Errc::corrupt_file;
-  if (load_be<std::uint64_t>(bytes.data() + kSumAt) != checksum(bytes)) return Errc::corrupt_file;
+  const auto version = load_be<std::uint16_t>(bytes.data() + kVersionAt);
+  const std::size_t at = sum_at(version);
+  if (bytes.size() < at + kSumBytes) return Errc::corrupt_file;
+  if (load_be<std::uint64_t>(bytes.data() + at) != checksum(bytes, at)) return Errc::corrupt_file;
   // Only a version that the checksum vouches for is another program's and not damage.
-  if (load_be<std::uint16_t>(bytes.data() + kVersionAt) != kVersion)
-    return Errc::unsupported_format;
+  if (version == 0 || version > kVersion) return Errc::unsupported_format;
 
   MetadataSnapshot snapshot;
   std::memcpy(snapshot.cluster_id.bytes.data(), bytes.data() + kClusterAt, 16);
   snapshot.end_offset = Offset{load_be<std::int64_t>(bytes.data() + kEndAt)};
+  snapshot.epoch =
+      version == 1 ? LeaderEpoch{0} : LeaderEpoch{load_be<std::int32_t>(bytes.data() + kEpochAt)};
+  if (snapshot.epoch < kNoLeaderEpoch) return Errc::corrupt_file;
   const auto count = load_be<std::uint64_t>(bytes.data() + kCountAt);
-  auto rest = bytes.subspan(kHeaderBytes);
+  auto rest = bytes.subspan(at + kSumBytes);
   while (!rest.empty()) {
     if (rest.size() < 4) return Errc::corrupt_file;
     const auto length = load_be<std::uint32_t>(rest.data());

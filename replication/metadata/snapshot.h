@@ -21,11 +21,14 @@ std::vector<MetadataRecord> records_of(const MetadataImage& image);
 struct MetadataSnapshot {
   Uuid cluster_id;
   Offset end_offset;  // records of the log below it are in the snapshot
+  LeaderEpoch epoch;  // of the last of them
   std::vector<MetadataRecord> records;
 };
 
 // The bytes of a snapshot file.
-std::string encode_snapshot(const MetadataImage& image, Offset end_offset);
+//
+// epoch   of the last record below `end_offset`
+std::string encode_snapshot(const MetadataImage& image, Offset end_offset, LeaderEpoch epoch);
 
 // Errors   corrupt_file         cut short, checksum or a record wrong
 //          unsupported_format   written by a newer version

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
 #include "storage/checkpoint/guarded_file.h"
 
@@ -40,7 +41,11 @@ Result<DirectoryIdentity> make_identity(Disk& disk, const std::string& directory
     return Errc::foreign_directory;
   }
   DirectoryIdentity identity{.format_version = kDirectoryFormatVersion};
-  identity.cluster_id = expectations.cluster_id.value_or(make_uuid(prng));
+  if (expectations.without_cluster) {
+    identity.joined = true;
+  } else {
+    identity.cluster_id = expectations.cluster_id.value_or(make_uuid(prng));
+  }
   identity.node_id = expectations.node_id.value_or(BrokerId{0});
   identity.directory_id = make_uuid(prng);
   const std::string payload = encode_directory_identity(identity);
@@ -91,9 +96,20 @@ Result<void> check_identity(const DirectoryIdentity& identity, const std::string
 
 }  // namespace
 
-DataDirectory::DataDirectory(std::unique_ptr<DirectoryLock> lock, const DirectoryIdentity& identity,
-                             bool is_new)
-    : lock_(std::move(lock)), identity_(identity), is_new_(is_new) {}
+DataDirectory::DataDirectory(Disk& disk, std::unique_ptr<DirectoryLock> lock,
+                             const DirectoryIdentity& identity, bool is_new)
+    : disk_(&disk), lock_(std::move(lock)), identity_(identity), is_new_(is_new) {}
+
+Result<void> DataDirectory::adopt(const Uuid& cluster_id, bool joined) {
+  STRANDLINE_ASSERT(identity_.cluster_id.is_zero());
+  DirectoryIdentity adopted = identity_;
+  adopted.cluster_id = cluster_id;
+  adopted.joined = joined;
+  STRANDLINE_TRYV(
+      replace_file(*disk_, kMetaName, kMetaKind, as_bytes(encode_directory_identity(adopted))));
+  identity_ = adopted;
+  return success();
+}
 
 Result<DataDirectory> DataDirectory::open(Disk& disk, const std::string& directory_name,
                                           const Expectations& expectations, Prng& prng,
@@ -124,9 +140,9 @@ Result<DataDirectory> DataDirectory::open(Disk& disk, const std::string& directo
     const auto written =
         replace_file(disk, kMetaName, kMetaKind, as_bytes(encode_directory_identity(raised)));
     if (!written.has_value()) return fail_with(written.error());
-    return DataDirectory{std::move(lock).value(), raised, false};
+    return DataDirectory{disk, std::move(lock).value(), raised, false};
   }
-  return DataDirectory{std::move(lock).value(), identity.value(), !exists.value()};
+  return DataDirectory{disk, std::move(lock).value(), identity.value(), !exists.value()};
 }
 
 }  // namespace strandline

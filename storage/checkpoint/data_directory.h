@@ -1,7 +1,7 @@
 // A data directory that is ours: locked against other processes, of a format this program reads,
 // and belonging to this cluster and node. Format of the file `meta`: docs/formats/checkpoint.md
 //
-// Thread   open() once at the start; identity() any
+// Thread   open() once at the start; adopt() once, while nobody asks for identity(); identity() any
 // Owns     the lock (file `lock`), until it is destroyed or the process dies
 #pragma once
 
@@ -15,9 +15,10 @@
 
 namespace strandline {
 
-// 2: the metadata log may begin with a snapshot. A directory of an older format is raised to this
-// one when it is opened, so that a program that would read less than there is refuses it.
-inline constexpr std::uint32_t kDirectoryFormatVersion = 2;
+// 2: the metadata log may begin with a snapshot. 3: it has a vote beside it. A directory of an
+// older format is raised to this one when it is opened, so that a program that would read less than
+// there is refuses it.
+inline constexpr std::uint32_t kDirectoryFormatVersion = 3;
 
 class DataDirectory {
  public:
@@ -25,6 +26,8 @@ class DataDirectory {
   struct Expectations {
     std::optional<Uuid> cluster_id;
     std::optional<BrokerId> node_id;
+    // A new directory is of no cluster yet: its broker is going to join or found one.
+    bool without_cluster = false;
   };
 
   // Locks the directory, then reads its `meta` or, when the directory is empty, writes one with a
@@ -41,12 +44,19 @@ class DataDirectory {
                                     const Expectations& expectations, Prng& prng, std::string& why);
 
   const DirectoryIdentity& identity() const { return identity_; }
+
+  // Makes the directory one of this cluster, durably; until then it may be of none.
+  //
+  // Needs    identity().cluster_id zero
+  // Errors   any I/O code
+  Result<void> adopt(const Uuid& cluster_id, bool joined);
   bool is_new() const { return is_new_; }
 
  private:
-  DataDirectory(std::unique_ptr<DirectoryLock> lock, const DirectoryIdentity& identity,
+  DataDirectory(Disk& disk, std::unique_ptr<DirectoryLock> lock, const DirectoryIdentity& identity,
                 bool is_new);
 
+  Disk* disk_;
   std::unique_ptr<DirectoryLock> lock_;
   DirectoryIdentity identity_;
   bool is_new_ = false;

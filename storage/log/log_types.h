@@ -11,6 +11,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/ids.h"
+#include "protocol/base/result.h"
 #include "protocol/proto/storage_records.h"
 #include "protocol/record/batch.h"
 #include "storage/io/disk.h"
@@ -50,6 +51,12 @@ class DamageReporter {
 
   // Records are affected.
   virtual void damaged(const Damage& damage) = 0;
+  // A torn tail is about to be cut off. Whoever must know of that for good notes it now; an error
+  // keeps the cut from being made, and the log from opening.
+  virtual Result<void> before_cut(const std::string& file) {
+    (void)file;
+    return success();
+  }
   // A torn tail was cut off; its bytes are kept in `saved_as` (empty: there were only zeros).
   virtual void cut(const std::string& file, std::uint64_t position, std::uint64_t bytes,
                    const std::string& saved_as) = 0;

@@ -250,6 +250,10 @@ Result<void> LogRecovery::cut_after(Segment& segment, const BatchPlace& good,
                                 " before)",
                     .found = "damaged bytes"});
   }
+  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
+  const bool has_later = log_.segments_.rbegin()->first > segment.base_offset();
+  if (!has_later && file_end == good.position) return success();
+  STRANDLINE_TRYV(log_.reporter_.before_cut(segment.path(kLogSuffix)));
   log_.tail_was_cut_ = true;
   while (log_.segments_.rbegin()->first > segment.base_offset()) {
     Segment& later = *log_.segments_.rbegin()->second;
@@ -257,7 +261,6 @@ Result<void> LogRecovery::cut_after(Segment& segment, const BatchPlace& good,
     log_.reporter_.cut(later.path(kLogSuffix), 0, later.size(), kept);
     STRANDLINE_TRYV(log_.drop_segment(std::prev(log_.segments_.end())));
   }
-  STRANDLINE_TRY(const std::uint64_t file_end, segment.file()->size());
   if (file_end == good.position) return success();
   STRANDLINE_TRY(const std::string kept, keep_aside(segment, good.position));
   STRANDLINE_TRYV(segment.cut_rest());

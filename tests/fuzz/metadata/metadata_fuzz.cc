@@ -27,14 +27,14 @@ void apply_record(MetadataState& state, std::string_view message) {
 
 // What a state accepted, its snapshot rebuilds.
 void check_snapshot(const MetadataState& state) {
-  const auto file = encode_snapshot(state.image(), Offset{5});
+  const auto file = encode_snapshot(state.image(), Offset{5}, LeaderEpoch{3});
   const auto snapshot = decode_snapshot(as_bytes(file));
   STRANDLINE_ASSERT(snapshot.has_value());
   MetadataState rebuilt{snapshot.value().cluster_id};
   for (const auto& record : snapshot.value().records) {
     STRANDLINE_ASSERT(rebuilt.apply(record).has_value());
   }
-  STRANDLINE_ASSERT(encode_snapshot(rebuilt.image(), Offset{5}) == file);
+  STRANDLINE_ASSERT(encode_snapshot(rebuilt.image(), Offset{5}, LeaderEpoch{3}) == file);
 }
 
 void decode_as_snapshot(std::string file) {

@@ -39,30 +39,26 @@ TEST_CASE("DescribeCluster: controllers are not found on this listener", "[handl
   CHECK(code(3) == Errc::unsupported_endpoint_type);
 }
 
-TEST_CASE("InitProducerId: every idempotent producer gets an id of its own", "[handlers]") {
-  ProducerIdPool pool;
-  CHECK(!answer_init_producer_id(pool, {}));
-  pool.refill({ProducerId{2000}, 2});
-  const auto first = answer_init_producer_id(pool, {});
-  CHECK(first->error_code == Errc::ok);
-  CHECK(first->producer_id == ProducerId{2000});
-  CHECK(first->producer_epoch == ProducerEpoch{0});
-  const auto again = answer_init_producer_id(
-      pool, {.producer_id = ProducerId{2000}, .producer_epoch = ProducerEpoch{3}});
-  CHECK(again->producer_id == ProducerId{2001});
-  CHECK(!answer_init_producer_id(pool, {}));
+TEST_CASE("InitProducerId: an idempotent producer gets an id, or is told to ask again",
+          "[handlers]") {
+  CHECK(!refuse_init_producer_id({}));
+  const auto answer = answer_init_producer_id(ProducerId{2000});
+  CHECK(answer.error_code == Errc::ok);
+  CHECK(answer.producer_id == ProducerId{2000});
+  CHECK(answer.producer_epoch == ProducerEpoch{0});
+  const auto later = answer_init_producer_id(make_error_code(Errc::request_timed_out));
+  CHECK(later.error_code == Errc::coordinator_load_in_progress);
+  CHECK(later.producer_id == kNoProducerId);
 }
 
 TEST_CASE("InitProducerId: a transactional id is refused for good", "[handlers]") {
-  ProducerIdPool pool;
-  pool.refill({ProducerId{0}, 1});
-  for (const auto* id : {"tx", ""}) {
-    const auto refused = answer_init_producer_id(pool, {.transactional_id = id});
+  for (const std::string_view id : {"payments", ""}) {
+    const auto refused = refuse_init_producer_id({.transactional_id = id});
+    REQUIRE(refused);
     CHECK(refused->error_code == Errc::invalid_request);
     CHECK(refused->producer_id == kNoProducerId);
     CHECK(refused->producer_epoch == kNoProducerEpoch);
   }
-  CHECK(answer_init_producer_id(pool, {})->producer_id == ProducerId{0});  // none was used up
 }
 
 TEST_CASE("FindCoordinator: a group has none available, a transaction is refused for good",

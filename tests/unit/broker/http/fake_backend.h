@@ -38,6 +38,16 @@ class FakeBackend : public AdminBackend {
             .uptime_seconds = 1.5,
             .settings = {{.name = "shards", .value = "2", .source = "default"}}};
   }
+  QuorumView quorum() const override {
+    return {.node_id = 7,
+            .leader_id = 7,
+            .epoch = 3,
+            .role = "leader",
+            .committed_end = 12,
+            .log_end = 13,
+            .shown_end = 12,
+            .members = {{.node_id = 7, .voter = true, .flushed_end = 13, .heard_ms_ago = 0}}};
+  }
   void change_log_level(LogLevel changed) override { level = changed; }
   LogLevel current_log_level() const override { return level; }
 

@@ -37,6 +37,11 @@ inline Uuid metadata_cluster() {
   return make_uuid(ids);
 }
 
+inline MetadataIdentity metadata_identity(const Uuid& cluster = metadata_cluster()) {
+  Prng ids{8};
+  return {.cluster_id = cluster, .self = {BrokerId{1}, make_uuid(ids)}, .rpc = {}, .joined = false};
+}
+
 inline Uuid decided_topic(int decision) {
   Prng ids{static_cast<std::uint64_t>(decision)};
   return make_uuid(ids);
@@ -59,7 +64,7 @@ inline std::vector<MetadataRecord> decision_records(int decision) {
 
 // The bytes of an image's snapshot are equal when the images are.
 inline std::string image_bytes(const MetadataImage& image) {
-  return encode_snapshot(image, Offset{0});
+  return encode_snapshot(image, Offset{0}, LeaderEpoch{0});
 }
 
 inline std::string image_after(int decisions) {
@@ -85,10 +90,22 @@ class MetadataLife {
     CheckpointReport report;
     STRANDLINE_TRY(checkpoint, Checkpoint::open(disk, report));
     state = std::make_unique<MetadataState>(cluster);
-    STRANDLINE_TRY(log, MetadataLog::open(
-                            disk, *checkpoint, cluster, Timestamp{1000}, damage,
-                            [this](const MetadataRecord& record) { return state->apply(record); },
-                            {.snapshot_bytes_min = snapshot_bytes_min}));
+    start = {.quorum = {.vote = {}, .log = QuorumLog{{}, {}}, .incarnation = 0}, .snapshot = {}};
+    STRANDLINE_TRY(log,
+                   MetadataLog::open(disk, *checkpoint, metadata_identity(cluster), Timestamp{1000},
+                                     damage, {.snapshot_bytes_min = snapshot_bytes_min}, start));
+    for (const MetadataRecord& record : start.snapshot) {
+      STRANDLINE_TRYV(state->apply(record));
+    }
+    for (Offset next = start.quorum.log.start(); next < start.quorum.log.end().offset;) {
+      const QuorumBatch* batch = start.quorum.log.find(next);
+      STRANDLINE_ASSERT(batch != nullptr);
+      STRANDLINE_TRY(const auto records, records_of(*batch));
+      for (const MetadataRecord& record : records) {
+        STRANDLINE_TRYV(state->apply(record));
+      }
+      next = batch->next_offset;
+    }
     return success();
   }
 
@@ -97,8 +114,10 @@ class MetadataLife {
   // Makes the next decision durable, and a snapshot when one is due.
   Result<void> decide() {
     const auto records = decision_records(decisions() + 1);
-    STRANDLINE_TRYV(log->append(records, Timestamp{1000}));
-    STRANDLINE_TRYV(log->sync_now());
+    const QuorumBatch batch =
+        make_quorum_batch(records, log->log_end(), LeaderEpoch{0}, Timestamp{1000});
+    STRANDLINE_TRYV(log->append({&batch, 1}, Timestamp{1000}));
+    STRANDLINE_TRYV(log->sync());
     for (const MetadataRecord& record : records) {
       STRANDLINE_TRYV(state->apply(record));
     }
@@ -106,12 +125,9 @@ class MetadataLife {
   }
 
   Result<void> snapshot() {
-    MetadataSnapshotJob job = log->begin_snapshot(state->publish());
-    const Result<void> written = log->run(job);
-    STRANDLINE_TRY(const auto freed, log->finish_snapshot(job, written));
-    for (const std::string& file : freed) {
-      STRANDLINE_TRYV(disk.remove(file));
-    }
+    MetadataSnapshotJob job = log->begin_snapshot(state->publish(), log->log_end(), LeaderEpoch{0});
+    const Result<void> written = MetadataLog::write_snapshot(disk, job);
+    STRANDLINE_TRYV(log->finish_snapshot(job, written));
     return written;
   }
 
@@ -129,6 +145,8 @@ class MetadataLife {
   std::uint64_t snapshot_bytes_min;
   NotedDamage damage;
   std::unique_ptr<Checkpoint> checkpoint;
+  MetadataStart start{.quorum = {.vote = {}, .log = QuorumLog{{}, {}}, .incarnation = 0},
+                      .snapshot = {}};
   std::unique_ptr<MetadataState> state;
   std::unique_ptr<MetadataLog> log;
 };

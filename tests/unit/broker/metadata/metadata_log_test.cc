@@ -52,18 +52,11 @@ TEST_CASE("MetadataLog: a start reads the snapshot and only what lies behind it"
   SimDisk disk{1};
   run_life(disk, 40);
   MetadataLife life{disk};
-  int records = 0;
-  CheckpointReport report;
-  const auto checkpoint = Checkpoint::open(disk, report).value();
-  const auto log =
-      MetadataLog::open(disk, *checkpoint, metadata_cluster(), Timestamp{0}, life.damage,
-                        [&](const MetadataRecord&) -> Result<void> {
-                          ++records;
-                          return success();
-                        },
-                        {.snapshot_bytes_min = MetadataLife::kSnapshotBytes});
-  REQUIRE(log.has_value());
-  CHECK(records < 40);  // forty decisions are 197 records
+  REQUIRE(life.open().has_value());
+  const QuorumLog& log = life.start.quorum.log;
+  const auto behind = log.end().offset - log.start();
+  // Forty decisions are 197 records.
+  CHECK(behind + static_cast<std::int64_t>(life.start.snapshot.size()) < 40);
 }
 
 TEST_CASE("MetadataLog: the log is kept from the end of the older snapshot on", "[metadata]") {
@@ -130,7 +123,7 @@ TEST_CASE("MetadataLog: a log that ends below its snapshot is damage, also witho
   MetadataLife life{disk};
   const auto names = disk.list(kMetadataDirectory).value();
   for (const std::string& name : names) {
-    if (name.ends_with(".image")) continue;
+    if (name.ends_with(".image") || name == "vote") continue;
     REQUIRE(disk.remove(std::string{kMetadataDirectory} + "/" + name).has_value());
   }
   REQUIRE(disk.remove("checkpoint.0").has_value());

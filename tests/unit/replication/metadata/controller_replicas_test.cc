@@ -39,15 +39,15 @@ struct ReplicasHarness : ControllerHarness {
                                     .clean = clean}));
   }
 
-  IsrProposal proposal(std::initializer_list<int> isr) const {
-    IsrProposal wanted{.place = place,
-                       .leader_epoch = now().leader_epoch,
-                       .partition_epoch = now().partition_epoch,
-                       .isr = {}};
-    for (const int id : isr) wanted.isr.push_back({BrokerId{id}, broker(id).incarnation});
+  IsrAlteration proposal(std::initializer_list<int> isr) const {
+    IsrAlteration wanted{.place = place,
+                         .leader_epoch = now().leader_epoch,
+                         .partition_epoch = now().partition_epoch,
+                         .isr = {}};
+    for (const int id : isr) wanted.isr.push_back({BrokerId{id}, broker(id).broker_epoch});
     return wanted;
   }
-  IsrAnswer propose(const IsrProposal& wanted, int leader = 1) {
+  IsrAnswer propose(const IsrAlteration& wanted, int leader = 1) {
     auto decision =
         controller.alter_isr(BrokerId{leader}, broker(leader).broker_epoch, std::span{&wanted, 1});
     replay(decision.records);
@@ -92,11 +92,11 @@ TEST_CASE(
     "Controller: a broker that starts again is out of sync, and nobody takes it for the old one",
     "[controller]") {
   ReplicasHarness t;
-  const IsrProposal before = t.proposal({1, 2, 3});
+  const IsrAlteration before = t.proposal({1, 2, 3});
   t.restart(2);
   CHECK(t.now().isr == brokers({1, 3}));
   t.unfence(2);
-  IsrProposal stale = t.proposal({1, 2, 3});
+  IsrAlteration stale = t.proposal({1, 2, 3});
   stale.isr[1] = before.isr[1];
   CHECK(t.propose(stale).outcome.code == Errc::ineligible_replica);
   CHECK(t.propose(t.proposal({1, 2, 3})).outcome.ok());
@@ -214,7 +214,7 @@ TEST_CASE("Controller: a broker that stops leads to its end what nobody else can
 
 TEST_CASE("Controller: a leader changes its in-sync replicas by compare-and-set", "[controller]") {
   ReplicasHarness t;
-  const IsrProposal first = t.proposal({1, 2});
+  const IsrAlteration first = t.proposal({1, 2});
   const IsrAnswer answer = t.propose(first);
   REQUIRE(answer.outcome.ok());
   CHECK(answer.partition.isr == brokers({1, 2}));
@@ -228,11 +228,11 @@ TEST_CASE("Controller: a leader changes its in-sync replicas by compare-and-set"
 TEST_CASE("Controller: in-sync replicas are refused to all but the present leader",
           "[controller]") {
   ReplicasHarness t;
-  IsrProposal wanted = t.proposal({1, 2});
+  IsrAlteration wanted = t.proposal({1, 2});
   CHECK(t.propose(wanted, 2).outcome.code == Errc::invalid_request);
   wanted.leader_epoch = t.now().leader_epoch + 1;
   CHECK(t.propose(wanted).outcome.code == Errc::unknown_leader_epoch);
-  IsrProposal unknown = t.proposal({1});
+  IsrAlteration unknown = t.proposal({1});
   unknown.place.partition = PartitionIndex{7};
   CHECK(t.propose(unknown).outcome.code == Errc::unknown_topic_or_partition);
   wanted = t.proposal({1, 2});

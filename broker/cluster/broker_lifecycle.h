@@ -1,0 +1,70 @@
+// This broker as a member of the cluster: registers with the controller when its logs are open,
+// says that it lives, and asks to be let go.
+//
+//   waiting -> registering -> catching up -> serving -> stopping -> stopped
+//   catching up, serving -> registering     the controller does not know it any more
+//
+// Thread   the cluster's loop
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "broker/cluster/controller_client.h"
+#include "broker/metadata/metadata_node.h"
+#include "broker/runtime/shard_loop.h"
+
+namespace strandline {
+
+class BrokerLifecycle {
+ public:
+  struct Config {
+    BrokerStart start;
+    Duration heartbeat_interval = std::chrono::milliseconds{250};
+    // How long the others have for taking over before this broker goes anyway.
+    Duration stop_wait_max = std::chrono::seconds{10};
+  };
+
+  // findings   asked when the broker registers, on the loop
+  // serving    called once, when clients may be served
+  BrokerLifecycle(ShardLoop& loop, MetadataNode& node, ControllerClient& client, Config config,
+                  std::function<BrokerFindings()> findings, std::function<void()> serving);
+
+  // Every shard has opened its logs.
+  void logs_are_open();
+
+  // The image has changed.
+  void committed();
+
+  // Has leaderships moved elsewhere; `done` is called when that is so, or the wait is over.
+  void stop(std::function<void()> done);
+  void close() { state_ = State::stopped; }
+
+ private:
+  enum class State : std::uint8_t { waiting, registering, registered, stopping, stopped };
+
+  void register_now();
+  void registered(const ControllerOutcome& outcome);
+  void heartbeat();
+  void heard(const ControllerOutcome& outcome);
+  void plan_heartbeat(Duration wait);
+  bool is_known() const;
+  void serve_if_ready();
+  void finish_stop();
+
+  ShardLoop& loop_;
+  MetadataNode& node_;
+  ControllerClient& client_;
+  Config config_;
+  std::function<BrokerFindings()> findings_;
+  std::function<void()> serving_;
+  State state_ = State::waiting;
+  std::int64_t broker_epoch_ = -1;
+  bool beating_ = false;  // a heartbeat is under way
+  std::optional<TimerId> beat_timer_;
+  std::function<void()> stopped_;
+  std::optional<TimerId> stop_timer_;
+};
+
+}  // namespace strandline

@@ -1,0 +1,427 @@
+#include "broker/cluster/cluster_node.h"
+
+#include <algorithm>
+#include <future>
+#include <set>
+#include <utility>
+
+#include "broker/logging/log.h"
+#include "broker/rpc/handshake.h"
+#include "protocol/base/errc.h"
+
+namespace strandline {
+namespace {
+
+// For the voter that was told to take over.
+constexpr Duration kHandOverMax = std::chrono::milliseconds{500};
+constexpr Duration kProducerIdsWait = std::chrono::seconds{10};
+
+QuorumConfig quorum_config(const DirectoryIdentity& identity) {
+  return {.self = {identity.node_id, identity.directory_id}};
+}
+
+}  // namespace
+
+ClusterNode::ClusterNode(Surroundings around, Hooks hooks)
+    : around_(std::move(around)),
+      hooks_(std::move(hooks)),
+      prng_(around_.seed),
+      buffers_(around_.budget),
+      loop_("cluster", around_.slot, around_.senders),
+      context_{.loop = loop_,
+               .buffers = buffers_,
+               .budget = around_.budget,
+               .metrics = metrics_,
+               .self = {.cluster_id = around_.directory.identity().cluster_id,
+                        .node_id = around_.directory.identity().node_id,
+                        .directory_id = around_.directory.identity().directory_id,
+                        .incarnation = around_.incarnation,
+                        .feature_level_min = 1,
+                        .feature_level_max = static_cast<std::uint32_t>(kMetadataVersion)},
+               .limits = {}} {
+  links_ = std::make_unique<ClusterLinks>(
+      context_,
+      ClusterLinks::Hooks{
+          .admit = [this](const RpcHello& hello) { return admit(hello); },
+          .on_message =
+              [this](const QuorumMessage& message) {
+                if (node_ != nullptr) node_->receive(message);
+              },
+          .on_request =
+              [this](const RpcIdentity&, ControllerRequest request, ClusterLinks::Respond respond) {
+                if (controller_ != nullptr) {
+                  return controller_->serve(std::move(request), std::move(respond));
+                }
+                respond({.error = make_error_code(Errc::not_controller),
+                         .error_text = "this broker is starting",
+                         .reply = {}});
+              },
+          .on_connected =
+              [this](const RpcIdentity& peer) {
+                if (node_ != nullptr) node_->peer_found({peer.node_id, peer.directory_id});
+              },
+          .on_lost =
+              [this](BrokerId broker) {
+                if (node_ != nullptr) node_->peer_lost(broker);
+                if (controller_ != nullptr) controller_->connection_lost(broker);
+              }});
+}
+
+ClusterNode::~ClusterNode() { loop_.stop_and_join(); }
+
+// --- coming up
+
+std::optional<std::string> ClusterNode::open() {
+  if (auto problem = listen()) return problem;
+  if (around_.directory.identity().cluster_id.is_zero()) return std::nullopt;
+  auto opened = open_log();
+  if (!opened) {
+    return "cannot read the metadata log in '" + around_.settings.data +
+           "/__cluster_metadata-0': " + opened.error().message() +
+           "; nothing was changed. Lines above name the place; see docs/operations.md, 'Repair'";
+  }
+  opened_ = std::move(opened).value();
+  return std::nullopt;
+}
+
+std::optional<std::string> ClusterNode::listen() {
+  const RpcAddresses addresses = rpc_addresses(around_.settings);
+  if (addresses.listen.is_none()) return std::nullopt;
+  const auto listening = links_->listen(addresses.listen.host, addresses.listen.port);
+  if (!listening) {
+    return "cannot listen on " + to_text(addresses.listen) +
+           " (rpc.listen): " + listening.error().message() +
+           "; choose another address with --set rpc.listen=HOST:PORT";
+  }
+  rpc_ = addresses.advertise;
+  if (rpc_->port == 0) rpc_->port = listening.value().port();
+  return std::nullopt;
+}
+
+Result<ClusterNode::OpenedLog> ClusterNode::open_log() {
+  const DirectoryIdentity& identity = around_.directory.identity();
+  OpenedLog opened{.log = {},
+                   .start = {.quorum = {.vote = {}, .log = QuorumLog{{}, {}}, .incarnation = 0},
+                             .snapshot = {}}};
+  STRANDLINE_TRY(opened.log, MetadataLog::open(around_.disk, around_.checkpoint,
+                                               {.cluster_id = identity.cluster_id,
+                                                .self = {identity.node_id, identity.directory_id},
+                                                .rpc = rpc_,
+                                                .joined = identity.joined},
+                                               wall_now(), around_.damage, MetadataLog::Options{},
+                                               opened.start));
+  return Result<OpenedLog>{std::move(opened)};
+}
+
+ClusterSeeds ClusterNode::seeds() const {
+  ClusterSeeds seeds;
+  std::string ignored;
+  const auto voters = parse_voters(around_.settings.cluster_voters, ignored);
+  for (const NamedVoter& voter : voters.value_or(std::vector<NamedVoter>{})) {
+    seeds.voters.push_back({voter.rpc, voter.node});
+  }
+  if (!around_.settings.cluster_join.is_none()) seeds.join.push_back(around_.settings.cluster_join);
+  return seeds;
+}
+
+void ClusterNode::start() {
+  loop_.start();
+  loop_.post([this] {
+    if (opened_) return make_node(std::move(*std::exchange(opened_, std::nullopt)));
+    entry_ = std::make_unique<ClusterEntry>(
+        loop_, *links_, context_.self.node_id, seeds(), make_uuid(prng_),
+        [this](const ClusterEntry::Found& found) { enter(found); });
+    entry_->start();
+  });
+}
+
+// The directory belongs to the cluster before anything of the cluster is written into it.
+void ClusterNode::enter(const ClusterEntry::Found& found) {
+  voters_wanted_ = found.voters;
+  around_.worker.submit([this, found] {
+    const Result<void> adopted = around_.directory.adopt(found.cluster_id, found.joined);
+    auto opened = std::make_shared<Result<OpenedLog>>(adopted ? open_log()
+                                                              : Result<OpenedLog>{adopted.error()});
+    loop_.post([this, opened] {
+      if (closed_) return;
+      if (!*opened) {
+        log_line(LogLevel::error, "cluster", "cannot begin the metadata log",
+                 {{"error", opened->error().message()}});
+        return hooks_.failed(opened->error());
+      }
+      context_.self.cluster_id = around_.directory.identity().cluster_id;
+      make_node(std::move(*opened).value());
+    });
+  });
+}
+
+void ClusterNode::make_node(OpenedLog opened) {
+  const DirectoryIdentity& identity = around_.directory.identity();
+  node_ = std::make_unique<MetadataNode>(loop_, around_.worker, around_.disk, std::move(opened.log),
+                                         std::move(opened.start),
+                                         MetadataNode::Config{.quorum = quorum_config(identity),
+                                                              .controller = around_.controller,
+                                                              .cluster_id = identity.cluster_id,
+                                                              .seed = prng_.next()},
+                                         node_hooks());
+  const Settings& settings = around_.settings;
+  controller_ = std::make_unique<ControllerServer>(
+      loop_, *node_, around_.configs,
+      ControllerServer::Config{
+          .self = identity.node_id,
+          .sessions = {.session_timeout =
+                           std::chrono::milliseconds{settings.broker_session_timeout_ms}},
+          .balance_leaders = settings.leader_balance_enable,
+          .voters_wanted = voters_wanted_},
+      [this](BrokerId broker) { return links_->is_connected(broker); });
+  client_ = std::make_unique<ControllerClient>(
+      loop_, *node_, *links_, [this](ControllerRequest request, ClusterLinks::Respond respond) {
+        controller_->serve(std::move(request), std::move(respond));
+      });
+  lifecycle_ = std::make_unique<BrokerLifecycle>(
+      loop_, *node_, *client_,
+      BrokerLifecycle::Config{
+          .start = {.broker = identity.node_id,
+                    .incarnation = around_.incarnation,
+                    .directory = identity.directory_id,
+                    .advertised = advertised(),
+                    .rpc = rpc_,
+                    .rack = settings.rack.empty() ? std::optional<std::string>{}
+                                                  : std::optional{settings.rack},
+                    .shards = around_.shards},
+          .stop_wait_max = std::chrono::milliseconds{settings.controlled_shutdown_max_ms}},
+      hooks_.findings, hooks_.serving);
+  update_targets();
+  node_->start();
+  if (stop_wanted_) stop(std::exchange(stop_wanted_, nullptr));
+}
+
+// What other brokers tell clients. None of a broker that keeps to itself: it tells each the address
+// that it came to.
+std::optional<HostPort> ClusterNode::advertised() const {
+  if (!around_.settings.kafka_advertise.is_none()) return around_.settings.kafka_advertise;
+  if (!rpc_) return std::nullopt;
+  HostPort address = hooks_.kafka_address();
+  const bool is_every = address.host.empty() || address.host == "0.0.0.0" || address.host == "::";
+  if (is_every) address.host = rpc_->host;
+  return address;
+}
+
+MetadataNode::Hooks ClusterNode::node_hooks() {
+  return {.send = [this](const ReplicaKey& to,
+                         const QuorumMessage& message) { links_->send(to, message); },
+          .find_leader = [this](const FollowRequest& request) { links_->send_to_all(request); },
+          .ask_leader =
+              [this](const Voter& leader, const FollowRequest& request) {
+                asked_leader_ = ClusterLinks::Target{leader.rpc, leader.key.node};
+                update_targets();
+                links_->send(leader.key, request);
+              },
+          .show =
+              [this](std::shared_ptr<const MetadataImage> image, std::function<void()> shown) {
+                hooks_.show(std::move(image), [this, shown = std::move(shown)] {
+                  loop_.post([this, shown] {
+                    shown();
+                    image_shown();
+                  });
+                });
+              },
+          .disk_full = [this] { return hooks_.disk_full(); },
+          .gained_control = [this] { controller_->gained_control(); },
+          .lost_control = [this] { controller_->lost_control(); },
+          .leader_changed =
+              [this] {
+                const std::optional<ReplicaKey>& leader = node_->quorum().leader();
+                controller_id_.store(leader ? leader->node.value() : -1, std::memory_order_relaxed);
+                update_targets();
+                client_->leader_changed();
+                if (leader && leader->node != context_.self.node_id) handed_over_now();
+              },
+          .committed =
+              [this] {
+                update_targets();
+                if (lifecycle_ != nullptr) lifecycle_->committed();
+              },
+          .failed = [this](const ErrorCode& error) { hooks_.failed(error); }};
+}
+
+// The logs that the cluster knows of are open once an image of a leader of this life was shown:
+// what an older one named may have changed since.
+void ClusterNode::image_shown() {
+  if (node_->shown_end() > Offset{0} && node_->quorum().leader()) lifecycle_->logs_are_open();
+}
+
+// Voters, and whoever leads; before any is known, whom this broker was told of.
+void ClusterNode::update_targets() {
+  std::set<ClusterLinks::Target> targets;
+  const VoterSet& voters = node_->quorum().voters();
+  for (const Voter& voter : voters.all()) {
+    if (voter.key.node == context_.self.node_id || voter.rpc.is_none()) continue;
+    targets.insert({voter.rpc, voter.key.node});
+  }
+  if (targets.empty() && !voters.contains({context_.self.node_id, context_.self.directory_id})) {
+    targets = ClusterEntry::targets(seeds(), context_.self.node_id);
+  }
+  if (asked_leader_ && asked_leader_->node != context_.self.node_id) {
+    const bool is_voter = voters.find(asked_leader_->node) != nullptr;
+    if (is_voter) {
+      asked_leader_.reset();
+    } else {
+      targets.insert(*asked_leader_);
+    }
+  }
+  links_->set_targets(targets);
+}
+
+// One node.id is one broker: with another data directory than it is known by it is let in only
+// while the known one is gone, as a broker whose disk was lost.
+std::optional<RpcRefusal> ClusterNode::admit(const RpcHello& hello) const {
+  if (node_ == nullptr) return std::nullopt;
+  const BrokerImage* known = node_->image()->broker(hello.self.node_id);
+  if (known == nullptr || known->directory.is_zero() || known->fenced) return std::nullopt;
+  if (known->directory != hello.self.directory_id) {
+    return refuse_directory(hello.self, known->directory);
+  }
+  return std::nullopt;
+}
+
+// --- asked by shards
+
+void ClusterNode::ask(ShardLoop& home, ControllerRequest request, Duration time_max,
+                      OnControllerOutcome done) {
+  client_->ask_from(home, std::move(request), time_max, std::move(done));
+}
+
+void ClusterNode::next_producer_id(ShardLoop& home, std::function<void(Result<ProducerId>)> done) {
+  loop_.post([this, &home, done = std::move(done)] {
+    want_ids_.push_back(
+        [&home, done](const Result<ProducerId>& id) { home.post([done, id] { done(id); }); });
+    want_producer_ids();
+  });
+}
+
+void ClusterNode::describe(ShardLoop& home, std::function<void(QuorumView)> done) {
+  loop_.post(
+      [this, &home, done = std::move(done)] { home.post([done, told = view()] { done(told); }); });
+}
+
+QuorumView ClusterNode::view() const {
+  QuorumView view{.node_id = context_.self.node_id.value(), .role = "starting"};
+  if (node_ == nullptr) return view;
+  const Quorum& quorum = node_->quorum();
+  switch (quorum.role()) {
+    case QuorumRole::follower: view.role = "follower"; break;
+    case QuorumRole::prospective: view.role = "prospective"; break;
+    case QuorumRole::candidate: view.role = "candidate"; break;
+    case QuorumRole::leader: view.role = "leader"; break;
+  }
+  if (quorum.leader()) view.leader_id = quorum.leader()->node.value();
+  view.epoch = quorum.epoch().value();
+  view.uncertain = quorum.is_uncertain();
+  view.committed_end = quorum.committed().value();
+  view.log_end = quorum.log_end().value();
+  view.shown_end = node_->shown_end().value();
+  const Instant now = steady_now();
+  std::map<ReplicaKey, QuorumMemberView> members;
+  for (const Voter& voter : quorum.voters().all()) {
+    members[voter.key] = {.node_id = voter.key.node.value(),
+                          .directory_id = to_text(voter.key.directory),
+                          .rpc_address = to_text(voter.rpc),
+                          .voter = true};
+  }
+  for (const Quorum::Replica& replica : quorum.replicas()) {
+    QuorumMemberView& member = members[replica.key];
+    member.node_id = replica.key.node.value();
+    member.directory_id = to_text(replica.key.directory);
+    member.flushed_end = replica.flushed.value();
+    if (!replica.heard) continue;
+    member.heard_ms_ago =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - *replica.heard).count();
+  }
+  const ReplicaKey self{context_.self.node_id, context_.self.directory_id};
+  QuorumMemberView& own = members[self];
+  own.node_id = self.node.value();
+  own.directory_id = to_text(self.directory);
+  own.flushed_end = quorum.flushed().value();
+  own.heard_ms_ago = 0;
+  for (auto& [key, member] : members) view.members.push_back(std::move(member));
+  return view;
+}
+
+void ClusterNode::want_producer_ids() {
+  while (!want_ids_.empty()) {
+    const std::optional<ProducerId> id = producer_ids_.take();
+    if (!id) break;
+    want_ids_.back()(*id);
+    want_ids_.pop_back();
+  }
+  if (want_ids_.empty() || std::exchange(asking_for_ids_, true)) return;
+  client_->ask(ProducerIdsRequest{context_.self.node_id}, kProducerIdsWait,
+               [this](const ControllerOutcome& outcome) { give_producer_ids(outcome); });
+}
+
+void ClusterNode::give_producer_ids(const ControllerOutcome& outcome) {
+  asking_for_ids_ = false;
+  const auto* reply = std::get_if<ProducerIdsReply>(&outcome.reply.answer);
+  if (!outcome.error && reply != nullptr) {
+    producer_ids_.refill(reply->block);
+    return want_producer_ids();
+  }
+  const auto waiting = std::exchange(want_ids_, {});
+  const ErrorCode error =
+      outcome.error ? outcome.error : make_error_code(Errc::unknown_server_error);
+  for (const auto& done : waiting) done(error);
+}
+
+// --- going down
+
+void ClusterNode::stop(std::function<void()> done) {
+  loop_.post([this, done = std::move(done)]() mutable {
+    if (entry_ != nullptr && node_ == nullptr) {
+      entry_->close();
+      return done();
+    }
+    if (lifecycle_ == nullptr) {
+      stop_wanted_ = std::move(done);
+      return;
+    }
+    lifecycle_->stop([this, done = std::move(done)]() mutable { hand_over(std::move(done)); });
+  });
+}
+
+// Who decides lets another do so before it goes: that takes a message, an election by time-out
+// more.
+void ClusterNode::hand_over(std::function<void()> done) {
+  const Quorum& quorum = node_->quorum();
+  std::optional<ReplicaKey> best;
+  Offset best_end{-1};
+  for (const Quorum::Replica& replica : quorum.replicas()) {
+    const bool is_better =
+        replica.is_voter && replica.flushed > best_end && links_->is_connected(replica.key.node);
+    if (!is_better) continue;
+    best = replica.key;
+    best_end = replica.flushed;
+  }
+  if (!quorum.leads() || !best || node_->transfer_leadership(*best) != Errc::ok) return done();
+  handed_over_ = std::move(done);
+  loop_.after(kHandOverMax, [this] { handed_over_now(); });
+}
+
+void ClusterNode::handed_over_now() {
+  if (handed_over_) std::exchange(handed_over_, nullptr)();
+}
+
+void ClusterNode::close() {
+  std::promise<void> closed;
+  loop_.post([this, &closed] {
+    closed_ = true;
+    if (lifecycle_ != nullptr) lifecycle_->close();
+    if (client_ != nullptr) client_->close();
+    if (controller_ != nullptr) controller_->close();
+    links_->close();
+    closed.set_value();
+  });
+  closed.get_future().wait();
+}
+
+}  // namespace strandline

@@ -1,0 +1,124 @@
+// What brokers ask of the active controller, as plain values and as bytes. Field by field meaning:
+// protocol/proto/controller.proto
+//
+// Thread   values and pure functions
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/errc.h"
+#include "protocol/base/ids.h"
+#include "protocol/base/result.h"
+#include "protocol/rpc/frame.h"
+#include "replication/metadata/controller.h"
+
+namespace strandline {
+
+inline constexpr rpc::Method kControllerMethod{20};
+
+// A broker has started, and says what it found.
+struct RegisterRequest {
+  BrokerStart start;
+  BrokerFindings findings;
+};
+struct RegisterReply {
+  std::int64_t broker_epoch = 0;
+};
+
+struct HeartbeatRequest {
+  BrokerId broker = kNoBroker;
+  std::int64_t broker_epoch = 0;
+  Offset shown_end{0};  // every shard serves the metadata below
+  bool wants_to_stop = false;
+};
+struct HeartbeatReply {
+  bool fenced = false;
+  bool may_stop = false;
+};
+
+struct AlterIsrRequest {
+  BrokerId broker = kNoBroker;
+  std::int64_t broker_epoch = 0;
+  std::vector<IsrAlteration> alterations;
+};
+struct AlterIsrReply {
+  struct Answer {
+    Outcome outcome;
+    BrokerId at_fault = kNoBroker;
+    std::int32_t partition_epoch = 0;
+    std::vector<BrokerId> isr;
+    LeaderEpoch leader_epoch;
+    std::int32_t min_insync_replicas = 0;
+  };
+  std::vector<Answer> answers;
+};
+
+struct ProducerIdsRequest {
+  BrokerId broker = kNoBroker;
+};
+struct ProducerIdsReply {
+  ProducerIdBlock block;
+};
+
+// Topics that clients named and that do not exist.
+struct AutoCreateRequest {
+  std::vector<std::string> names;
+};
+struct AutoCreateReply {};
+
+// A request of a Kafka client as it came, without its length; and the whole answer, with it.
+struct ForwardRequest {
+  std::vector<std::byte> frame;
+};
+struct ForwardReply {
+  std::vector<std::byte> frame;
+};
+
+using ControllerRequest = std::variant<RegisterRequest, HeartbeatRequest, AlterIsrRequest,
+                                       ProducerIdsRequest, AutoCreateRequest, ForwardRequest>;
+
+using ControllerAnswer = std::variant<RegisterReply, HeartbeatReply, AlterIsrReply,
+                                      ProducerIdsReply, AutoCreateReply, ForwardReply>;
+
+struct ControllerReply {
+  Offset metadata_end{0};  // who serves all below it sees what came of the request
+  ControllerAnswer answer;
+};
+
+// How a request ended: a reply, or why there is none.
+//
+// Errors   not_controller      nothing was decided: another broker leads, or none
+//          request_timed_out   what became of it is not known
+struct ControllerOutcome {
+  ErrorCode error;
+  std::string error_text;
+  ControllerReply reply;
+};
+
+// How any shard asks the controller, wherever it is.
+using OnControllerOutcome = std::function<void(ControllerOutcome)>;
+
+struct ControllerFrame {
+  std::string message;
+  std::vector<std::byte> attachment;  // empty: none
+};
+
+ControllerFrame encode_controller_request(ControllerRequest request);
+ControllerFrame encode_controller_reply(ControllerReply reply);
+
+// Errors   malformed_frame   does not decode, or a value that no writer puts there
+//          unsupported_version   a kind of a newer program
+Result<ControllerRequest> decode_controller_request(ByteView message,
+                                                    std::span<const ByteView> attachments);
+Result<ControllerReply> decode_controller_reply(ByteView message,
+                                                std::span<const ByteView> attachments);
+
+}  // namespace strandline

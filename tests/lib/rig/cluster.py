@@ -1,0 +1,102 @@
+"""Several daemons that are one cluster, on loopback."""
+
+import json
+import os
+import tempfile
+import time
+import urllib.request
+
+from rig.broker import START_SECONDS_MAX, Broker, StartFailed, free_port
+
+# Signals that the process is about to be gone: not counted as a crash of its own.
+KILLED = -9
+
+
+class Cluster:
+    """Brokers 1 to `count`, each with a data directory of its own below `work`.
+
+    `datas` gives other data directories by node; `settings` go to every broker.
+    """
+
+    def __init__(self, path, count=3, settings=(), work=None, datas=None):
+        self.work = work or tempfile.mkdtemp(prefix="strandline-cluster-")
+        self.rpc = {node: free_port() for node in range(1, count + 1)}
+        self.voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in self.rpc.items())
+        self.brokers = {}
+        for node in self.rpc:
+            home = os.path.join(self.work, f"broker-{node}")
+            os.makedirs(home, exist_ok=True)
+            data = (datas or {}).get(node, os.path.join(home, "data"))
+            self.brokers[node] = Broker(
+                path, data, [f"node.id={node}", f"cluster.voters={self.voters}", *settings], home)
+
+    def __getitem__(self, node):
+        return self.brokers[node]
+
+    @property
+    def bootstrap(self):
+        return ",".join(broker.bootstrap for broker in self.brokers.values())
+
+    def start(self, nodes=None):
+        """Starts them together, as a first start needs; returns the seconds until all answered."""
+        began = time.monotonic()
+        for node in nodes or self.brokers:
+            self.brokers[node].start(wait=False)
+        for node in nodes or self.brokers:
+            self.await_serving(node)
+        return time.monotonic() - began
+
+    def await_serving(self, node, seconds=START_SECONDS_MAX):
+        broker = self.brokers[node]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not broker.alive():
+                raise StartFailed(f"broker {node}: exit status {broker.process.returncode}\n"
+                                  f"{broker.log_tail()}")
+            if self.ready(node):
+                return
+            time.sleep(0.005)
+        raise StartFailed(f"broker {node} does not serve after {seconds} s\n{broker.log_tail()}")
+
+    def ready(self, node):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.brokers[node].http}/ready",
+                                        timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def get(self, node, path):
+        """What a JSON endpoint of a broker says."""
+        url = f"http://127.0.0.1:{self.brokers[node].http}{path}"
+        request = urllib.request.Request(url, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+    def controller(self, seconds=10):
+        """The node that decides, as the brokers that live say."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for node, broker in self.brokers.items():
+                if not broker.alive():
+                    continue
+                try:
+                    leader = self.get(node, "/v1/quorum")["leader"]
+                except (OSError, ValueError, KeyError):
+                    continue
+                if leader in self.brokers and self.brokers[leader].alive():
+                    return leader
+            time.sleep(0.01)
+        raise TimeoutError(f"no controller in {seconds} s")
+
+    def stop(self):
+        for broker in self.brokers.values():
+            if broker.alive():
+                broker.process.terminate()
+        for broker in self.brokers.values():
+            if broker.process is not None:
+                broker.process.wait(30)
+
+    def kill(self):
+        for broker in self.brokers.values():
+            broker.kill()

@@ -1,0 +1,209 @@
+#!/usr/bin/python3
+"""The commands behind tools/cluster, which builds the broker and starts this."""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+KAFKA_PORT, RPC_PORT, HTTP_PORT = 9192, 9292, 9744
+READY_SECONDS_MAX = 20
+STOP_SECONDS_MAX = 30
+
+
+class Failure(Exception):
+    """What went wrong, in words for the person at the terminal."""
+
+
+class Node:
+    """One broker of the cluster; what is known of it lies in its folder."""
+
+    def __init__(self, home, number):
+        self.home = home / f"broker-{number}"
+        self.number = number
+        self.kafka = f"127.0.0.1:{KAFKA_PORT + number - 1}"
+        self.rpc = f"127.0.0.1:{RPC_PORT + number - 1}"
+        self.http = f"127.0.0.1:{HTTP_PORT + number - 1}"
+        self.log = self.home / "broker.log"
+        self.pid_file = self.home / "pid"
+
+    def pid(self):
+        """Of the running process; None when there is none."""
+        try:
+            pid = int(self.pid_file.read_text())
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, ValueError):
+            return None
+        # Numbers of processes are used again.
+        return pid if b"strandlined" in command and state != "Z" else None
+
+    def start(self, binary, voters):
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [binary, "--data", str(self.home / "data"), "--listen", self.kafka]
+        for setting in [f"node.id={self.number}", f"cluster.voters={voters}",
+                        f"http.listen={self.http}"]:
+            command += ["--set", setting]
+        with self.log.open("ab") as out:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
+                                       stderr=subprocess.STDOUT, start_new_session=True)
+        self.pid_file.write_text(str(process.pid))
+
+    def get(self, path):
+        request = urllib.request.Request(f"http://{self.http}{path}",
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=2) as answer:
+            return json.load(answer)
+
+    def serves(self):
+        try:
+            return self.get("/ready")["ready"]
+        except OSError:
+            return False
+
+    def await_serving(self):
+        began = time.monotonic()
+        while not self.serves():
+            if self.pid() is None:
+                tail = self.log.read_text(errors="replace")[-2000:]
+                raise Failure(f"broker {self.number} has ended; it said:\n{tail}")
+            if time.monotonic() - began > READY_SECONDS_MAX:
+                raise Failure(f"broker {self.number} does not serve after {READY_SECONDS_MAX} s; "
+                              f"see {self.log}")
+            time.sleep(0.01)
+
+    def end(self, how):
+        pid = self.pid()
+        if pid is None:
+            return False
+        os.kill(pid, how)
+        began = time.monotonic()
+        while self.pid() == pid:
+            if time.monotonic() - began > STOP_SECONDS_MAX:
+                raise Failure(f"broker {self.number} (process {pid}) does not end")
+            time.sleep(0.01)
+        return True
+
+
+def nodes_of(home, count=None):
+    """Those that were started once; of a new cluster, `count`."""
+    known = sorted(int(path.name.rpartition("-")[2]) for path in home.glob("broker-*"))
+    numbers = known or range(1, (count or 0) + 1)
+    if not numbers:
+        raise Failure(f"there is no cluster in {home}: tools/cluster start makes one")
+    return [Node(home, number) for number in numbers]
+
+
+def find(nodes, number):
+    for node in nodes:
+        if node.number == number:
+            return node
+    raise Failure(f"there is no broker {number}, only {', '.join(str(n.number) for n in nodes)}")
+
+
+def start(options):
+    nodes = nodes_of(options.dir, options.brokers)
+    voters = ",".join(f"{node.number}@{node.rpc}" for node in nodes)
+    began = time.monotonic()
+    for node in nodes:
+        if node.pid() is None:
+            node.start(options.binary, voters)
+    for node in nodes:
+        node.await_serving()
+    print(f"{len(nodes)} brokers serve after {(time.monotonic() - began) * 1000:.0f} ms")
+    print("bootstrap servers: " + ",".join(node.kafka for node in nodes))
+    print("next: kcat -b " + nodes[0].kafka + " -L; tools/cluster status; tools/cluster kill 1")
+
+
+def restart(options):
+    nodes = nodes_of(options.dir)
+    node = find(nodes, options.number)
+    if node.pid() is not None:
+        node.end(signal.SIGTERM)
+    began = time.monotonic()
+    node.start(options.binary, ",".join(f"{each.number}@{each.rpc}" for each in nodes))
+    node.await_serving()
+    print(f"broker {node.number} serves after {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def kill(options):
+    node = find(nodes_of(options.dir), options.number)
+    if not node.end(signal.SIGKILL):
+        raise Failure(f"broker {node.number} does not run")
+    print(f"broker {node.number} is killed; tools/cluster restart {node.number} brings it back")
+
+
+def show_partitions(node):
+    for topic in node.get("/v1/topics")["topics"]:
+        for partition in node.get(f"/v1/topics/{topic['name']}")["partitions"]:
+            fields = {key: partition.get(key) for key in
+                      ("leader", "leader_epoch", "isr", "replicas", "high_watermark")}
+            print(f"  {topic['name']}-{partition['partition']}: "
+                  + ", ".join(f"{key} {value}" for key, value in fields.items() if value is not None))
+
+
+def status(options):
+    alive = []
+    for node in nodes_of(options.dir):
+        pid = node.pid()
+        serves = pid is not None and node.serves()
+        print(f"broker {node.number}: " + ("serves" if serves else "starting" if pid else "down")
+              + f", kafka {node.kafka}, http {node.http}" + (f", process {pid}" if pid else ""))
+        if pid is not None:
+            alive.append(node)
+    if not alive:
+        return
+    quorum = alive[0].get("/v1/quorum")
+    print(f"controller: broker {quorum['leader']} in epoch {quorum['epoch']}, metadata committed up "
+          f"to {quorum['committed_end']}; voters "
+          + ", ".join(str(one["node_id"]) for one in quorum["members"] if one["voter"]))
+    print("partitions, as broker {} has them:".format(alive[0].number))
+    show_partitions(alive[0])
+
+
+def stop(options):
+    nodes = nodes_of(options.dir)
+    for node in nodes:
+        node.end(signal.SIGTERM)
+    print(f"{len(nodes)} brokers are stopped; tools/cluster start brings them back")
+
+
+def destroy(options):
+    for node in nodes_of(options.dir):
+        node.end(signal.SIGKILL)
+    shutil.rmtree(options.dir)
+    print(f"{options.dir} is removed")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/cluster", description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", help=argparse.SUPPRESS)
+    parser.add_argument("--dir", type=pathlib.Path,
+                        default=pathlib.Path("/var/tmp/strandline-cluster"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run in {"start": start, "status": status, "kill": kill, "restart": restart,
+                      "stop": stop, "destroy": destroy}.items():
+        command = commands.add_parser(name)
+        command.set_defaults(run=run)
+        command.add_argument("--dir", type=pathlib.Path, default=argparse.SUPPRESS)
+        if name == "start":
+            command.add_argument("--brokers", type=int, default=3)
+        if name in ("kill", "restart"):
+            command.add_argument("number", type=int)
+    options = parser.parse_args()
+    try:
+        options.run(options)
+    except (Failure, OSError) as failure:
+        print(f"tools/cluster: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
