@@ -86,7 +86,7 @@ SessionAnswer BrokerSessions::on_heartbeat(Instant now, BrokerId id, std::int64_
   Broker& broker = known->second;
   if (broker_epoch < broker.epoch) return SessionAnswer::stale_epoch;
   if (broker_epoch > broker.epoch || broker.gone) return SessionAnswer::unknown;
-  if (!broker.session) broker.session = Session{};
+  if (!broker.session) broker.session = Session{.end = now};
   Session& session = *broker.session;
   session.end = std::max(session.end, now + config_.session_timeout);
   session.extensions = 0;
