@@ -85,15 +85,6 @@ Outcome check_topic_name(std::string_view name) {
   return {};
 }
 
-std::vector<BrokerId> place_replicas(std::span<const BrokerId> live, std::size_t start,
-                                     std::int32_t replication_factor) {
-  std::vector<BrokerId> replicas;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(replication_factor); ++i) {
-    replicas.push_back(live[(start + i) % live.size()]);
-  }
-  return replicas;
-}
-
 PartitionRecord first_partition_state(const MetadataImage& image, const Uuid& topic_id,
                                       PartitionIndex partition, std::vector<BrokerId> replicas) {
   PartitionRecord record{.topic_id = topic_id, .partition = partition};

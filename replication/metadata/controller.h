@@ -293,10 +293,6 @@ class Controller {
 // What every change that needs room is told while the disk is full.
 Outcome disk_full_outcome();
 
-// Which replicas a new partition gets: brokers in turn from `start`, so that leaders spread.
-std::vector<BrokerId> place_replicas(std::span<const BrokerId> live, std::size_t start,
-                                     std::int32_t replication_factor);
-
 // The first state of a partition: the live replicas are in sync, the first of them leads.
 PartitionRecord first_partition_state(const MetadataImage& image, const Uuid& topic_id,
                                       PartitionIndex partition, std::vector<BrokerId> replicas);

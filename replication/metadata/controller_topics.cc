@@ -5,15 +5,10 @@
 
 #include "replication/metadata/config_changes.h"
 #include "replication/metadata/controller.h"
+#include "replication/metadata/replica_placement.h"
 
 namespace strandline {
 namespace {
-
-std::vector<BrokerId> ids_of(const std::vector<const BrokerImage*>& brokers) {
-  std::vector<BrokerId> ids;
-  for (const auto* broker : brokers) ids.push_back(broker->id);
-  return ids;
-}
 
 // Names (or whatever a request identifies things by) that occur more than once.
 template <class Range, class KeyOf>
@@ -37,7 +32,7 @@ class TopicCreation {
   explicit TopicCreation(Controller& controller)
       : controller_(controller),
         image_(controller.image()),
-        live_(ids_of(image_.live_brokers())),
+        live_(image_.live_brokers()),
         partitions_left_(
             std::min<std::int64_t>(controller.config().request_partitions_max,
                                    controller.config().partitions_max - image_.partition_count)) {}
@@ -110,10 +105,8 @@ class TopicCreation {
                          std::to_string(live_.size()) + " live broker(s)");
     }
     if (auto outcome = check_count(count); !outcome.ok()) return outcome;
-    const auto start = controller_.prng_.below(live_.size());
-    for (std::int32_t i = 0; i < count; ++i) {
-      placed.push_back(place_replicas(live_, start + static_cast<std::size_t>(i), factor));
-    }
+    ReplicaPlacement placement{live_, controller_.prng_};
+    for (std::int32_t i = 0; i < count; ++i) placed.push_back(placement.next(factor));
     return {};
   }
 
@@ -171,7 +164,7 @@ class TopicCreation {
 
   Controller& controller_;
   const MetadataImage& image_;
-  std::vector<BrokerId> live_;
+  std::vector<const BrokerImage*> live_;
   std::int64_t partitions_left_;
   std::map<std::string, std::string> folded_;  // of the topics granted so far
 };
@@ -295,20 +288,25 @@ class Growth {
 
   // Needs check() to be ok.
   void records(Prng& prng, std::vector<MetadataRecord>& out) const {
-    const auto live = ids_of(image_.live_brokers());
-    const auto start = prng.below(live.size());
-    const auto first = topic_->partitions.size();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(added()); ++i) {
-      auto replicas = wanted_.assignments
-                          ? (*wanted_.assignments)[i]
-                          : place_replicas(live, start + i, topic_->replication_factor());
-      out.emplace_back(first_partition_state(image_, topic_->id,
-                                             PartitionIndex{static_cast<std::int32_t>(first + i)},
-                                             std::move(replicas)));
+    auto index = PartitionIndex{static_cast<std::int32_t>(topic_->partitions.size())};
+    const auto all = wanted_.assignments ? *wanted_.assignments : placed(prng);
+    for (const auto& replicas : all) {
+      out.emplace_back(first_partition_state(image_, topic_->id, index, replicas));
+      index = PartitionIndex{index.value() + 1};
     }
   }
 
  private:
+  std::vector<std::vector<BrokerId>> placed(Prng& prng) const {
+    ReplicaPlacement placement{image_.live_brokers(), prng};
+    placement.take_over(topic_->partitions);
+    std::vector<std::vector<BrokerId>> all;
+    for (std::int64_t i = 0; i < added(); ++i) {
+      all.push_back(placement.next(topic_->replication_factor()));
+    }
+    return all;
+  }
+
   Outcome check_factor() const {
     const auto live = image_.live_brokers().size();
     if (static_cast<std::size_t>(topic_->replication_factor()) <= live) return {};

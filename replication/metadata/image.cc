@@ -98,6 +98,14 @@ const ConfigMap& MetadataImage::broker_overrides(std::string_view broker) const 
   return it == broker_configs.end() ? none : it->second;
 }
 
+std::int32_t TopicImage::replication_factor() const {
+  if (partitions.empty()) return 0;
+  const PartitionImage& first = partitions.front();
+  const std::size_t passing = std::max(first.adding.size(), first.removing.size());
+  return static_cast<std::int32_t>(first.replicas.size() -
+                                   std::min(passing, first.replicas.size()));
+}
+
 std::vector<TopicConfigLayer> topic_config_layers(const MetadataImage& image,
                                                   const TopicImage* topic, BrokerId self,
                                                   const ConfigMap& static_defaults) {

@@ -48,9 +48,9 @@ struct TopicImage {
   ConfigMap configs;                       // overrides only
   bool is_internal = false;                // "__consumer_offsets" and the like
 
-  std::int32_t replication_factor() const {
-    return partitions.empty() ? 0 : static_cast<std::int32_t>(partitions.front().replicas.size());
-  }
+  // While it is being reassigned the lesser of before and after: what the defaults derive from it
+  // must be reachable with the replicas that are complete.
+  std::int32_t replication_factor() const;
   friend bool operator==(const TopicImage&, const TopicImage&) = default;
 };
 using TopicPtr = std::shared_ptr<const TopicImage>;
