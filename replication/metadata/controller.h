@@ -167,6 +167,9 @@ struct Decision {
   std::vector<MetadataRecord> records;  // empty when nothing is to be appended
 };
 
+struct QuorumStanding;  // safe_to_stop.h
+struct StopAnswer;
+
 struct ProducerIdBlock {
   ProducerId first = kNoProducerId;
   std::int32_t count = 0;
@@ -232,6 +235,9 @@ class Controller {
   // Partitions that another than their preferred replica leads while that one could, at most so
   // many.
   std::vector<PartitionPlace> imbalanced(std::size_t most) const;
+
+  // Whether a broker can be stopped now without harm; changes nothing. See safe_to_stop.h.
+  StopAnswer safe_to_stop(BrokerId broker, const QuorumStanding& quorum) const;
 
   Decision<CreatedTopic> create_topics(std::span<const NewTopic> topics, bool validate_only);
 
