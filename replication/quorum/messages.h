@@ -36,6 +36,8 @@ struct VoteResponse {
   bool pre_vote = false;
   bool granted = false;
   bool uncertain = false;  // the voter may have lost what it once acknowledged
+  // The request's `voters`, where that change is known here to be committed; granted or not.
+  LogEnd voters_settled;
 };
 
 // The leader sends batches, or only that it lives.

@@ -245,9 +245,12 @@ class Quorum {
   void begin_pre_vote(Instant now);
   void begin_election(Instant now, bool by_transfer);
   void count_vote(Instant now, const ReplicaKey& voter, bool uncertain);
+  void conclude_if_won(Instant now);
   void persist(const QuorumVote& vote);
   void note_voters_seen();
   void note_voters_settled();
+  void learn_voters_settled(const LogEnd& change);
+  bool knows_settled(const LogEnd& change) const;
   Offset acknowledged() const;
   void become_certain();
   void follow(Instant now, LeaderEpoch epoch, std::optional<ReplicaKey> leader);
@@ -295,6 +298,7 @@ class Quorum {
   QuorumVote persisted_;  // the newest the owner has told of
   Offset flushed_;        // of the own log
   Offset committed_;
+  LogEnd settled_change_;  // where the newest change of the voters ends that was committed here
   QuorumRole role_ = QuorumRole::follower;
   Instant deadline_;
 

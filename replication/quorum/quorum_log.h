@@ -41,6 +41,7 @@ class QuorumLog {
       : start_(before), start_voters_(std::move(voters)) {}
 
   Offset start() const { return start_.offset; }
+  const LogEnd& start_end() const { return start_; }  // with the epoch of the record before
   LogEnd end() const;
   // Of the newest batch that names them, committed or not.
   const VoterSet& voters() const;

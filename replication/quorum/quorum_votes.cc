@@ -85,10 +85,26 @@ Offset Quorum::acknowledged() const {
 void Quorum::note_voters_settled() {
   const QuorumBatch* change = log_.voters_change();
   if (change == nullptr || change->next_offset > committed_) return;
-  if (change->next_offset <= vote_.voters_settled) return;
+  settled_change_ = log_.voters_end();
+  learn_voters_settled(settled_change_);
+}
+
+// Others may know of a commit that this replica's disk does not: it forgot in a crash, or a leader
+// told them only.
+void Quorum::learn_voters_settled(const LogEnd& change) {
+  const bool is_ours = log_.voters_change() != nullptr && log_.voters_end() == change;
+  if (!is_ours || change.offset <= vote_.voters_settled) return;
   QuorumVote vote = vote_;
-  vote.voters_settled = change->next_offset;
+  vote.voters_settled = change.offset;
   persist(vote);
+}
+
+// Epoch and offset name one batch: the epoch had one leader, who appended once there.
+bool Quorum::knows_settled(const LogEnd& change) const {
+  if (change.offset == Offset{0}) return false;
+  if (change == settled_change_ || change == log_.start_end()) return true;
+  const bool is_ours = log_.voters_change() != nullptr && log_.voters_end() == change;
+  return is_ours && change.offset <= std::max(committed_, vote_.voters_settled);
 }
 
 void Quorum::note_voters_seen() {
@@ -166,18 +182,24 @@ void Quorum::ask_for_votes(bool pre_vote) {
 
 void Quorum::count_vote(Instant now, const ReplicaKey& voter, bool uncertain) {
   (uncertain ? tally_.uncertain : tally_.certain).insert(voter);
+  conclude_if_won(now);
+}
+
+void Quorum::conclude_if_won(Instant now) {
   if (!tally_.wins(log_.voters(), settled_voters())) return;
   if (role_ == QuorumRole::prospective) return begin_election(now, false);
   become_leader(now);
 }
 
 void Quorum::on(Instant now, const VoteResponse& response) {
+  learn_voters_settled(response.voters_settled);
   if (response.epoch > vote_.epoch) return follow(now, response.epoch, std::nullopt);
   const bool is_awaited =
       response.pre_vote ? role_ == QuorumRole::prospective && response.asked == vote_.epoch + 1
                         : role_ == QuorumRole::candidate && response.asked == vote_.epoch;
-  if (!is_awaited || !response.granted) return;
-  count_vote(now, response.voter, response.uncertain);
+  if (!is_awaited) return;
+  if (response.granted) return count_vote(now, response.voter, response.uncertain);
+  conclude_if_won(now);  // with fewer votes, perhaps, than were needed before
 }
 
 // --- being asked
@@ -195,12 +217,14 @@ bool Quorum::would_vote_for(Instant now, const VoteRequest& request) const {
 void Quorum::on(Instant now, const VoteRequest& request) {
   if (request.voter != config_.self) return;  // whoever had this place before is no more
   const bool grants = would_vote_for(now, request);
-  VoteResponse response{.epoch = vote_.epoch,
-                        .asked = request.epoch,
-                        .voter = config_.self,
-                        .pre_vote = request.pre_vote,
-                        .granted = grants,
-                        .uncertain = vote_.uncertain};
+  VoteResponse response{
+      .epoch = vote_.epoch,
+      .asked = request.epoch,
+      .voter = config_.self,
+      .pre_vote = request.pre_vote,
+      .granted = grants,
+      .uncertain = vote_.uncertain,
+      .voters_settled = knows_settled(request.voters) ? request.voters : LogEnd{}};
   if (request.pre_vote) return send(request.candidate, response);
   const bool disturbs = !request.by_transfer && has_fresh_leader(now);
   if (request.epoch > vote_.epoch && !disturbs) follow(now, request.epoch, std::nullopt);

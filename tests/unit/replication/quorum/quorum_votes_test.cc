@@ -221,6 +221,65 @@ TEST_CASE("Quorum: all voters are also those before a change that may not be com
   }
 }
 
+TEST_CASE("Quorum: who asks in vain for a vote learns that it is not needed any more", "[quorum]") {
+  // Broker 2 lost its vote, which was committed; the crash that tore the tail forgot that.
+  QuorumBatch change = batch(0, 1, 1);
+  change.voters = voter_set(1);
+  QuorumHarness t{{.voters = 2,
+                   .log = {change, batch(1, 2, 1)},
+                   .vote = {.epoch = LeaderEpoch{1},
+                            .voted_for = {},
+                            .uncertain = true,
+                            .voters_seen = log_end(1, 1)}}};
+  t.time_out();
+  REQUIRE(t.last<VoteRequest>(2) != nullptr);
+  CHECK(t.last<VoteRequest>(2)->voters == log_end(1, 1));
+  VoteResponse refusal = t.vote_of(2, 2, true);
+  refusal.granted = false;
+  t.hear(refusal);
+  refusal.voters_settled = log_end(2, 1);  // of another change
+  t.hear(refusal);
+  CHECK(t.core->role() == QuorumRole::prospective);
+  CHECK(t.to_persist.empty());
+  refusal.voters_settled = log_end(1, 1);
+  SECTION("while it asks") { t.hear(refusal); }
+  SECTION("or late") {
+    refusal.asked = LeaderEpoch{9};
+    t.hear(refusal);
+    CHECK(t.core->role() == QuorumRole::prospective);
+    t.time_out();
+  }
+  CHECK(t.core->role() == QuorumRole::candidate);
+  CHECK(t.to_persist.back().voters_settled == Offset{1});
+  t.votes_persisted();
+  CHECK(t.core->leads());
+}
+
+TEST_CASE("Quorum: an answer tells whether the candidate's change of the voters is committed",
+          "[quorum]") {
+  QuorumHarness t{{}};
+  const auto answer = [&](LogEnd voters) {
+    VoteRequest request = t.candidate(3, 2, log_end(1, 1), true);
+    request.voters = voters;
+    t.hear(request);
+    REQUIRE(t.last<VoteResponse>(3) != nullptr);
+    CHECK_FALSE(t.last<VoteResponse>(3)->granted);
+    return t.last<VoteResponse>(3)->voters_settled;
+  };
+  QuorumBatch change = batch(0, 1, 1);
+  change.voters = voter_set(4);
+  t.hear(t.from_leader(2, 1, log_end(-1, 0), {change, batch(1, 2, 1)}));
+  CHECK(answer(log_end(1, 1)) == LogEnd{});
+  t.hear(t.from_leader(2, 1, log_end(1, 2), {}, 2));
+  CHECK(answer(log_end(1, 1)) == log_end(1, 1));
+  CHECK(answer(log_end(0, 1)) == LogEnd{});  // that was another one
+  CHECK(answer(log_end(-1, 0)) == LogEnd{});
+  t.synced(2);
+  t.core->on_log_start(Offset{2});  // the change is in a snapshot now
+  CHECK(answer(log_end(1, 1)) == log_end(1, 1));
+  CHECK(answer(log_end(1, 2)) == log_end(1, 2));  // whatever it was: it is committed
+}
+
 TEST_CASE("Quorum: a replica that may have lost something says so with its vote", "[quorum]") {
   QuorumHarness t{{.log = {batch(0, 2, 1)},
                    .vote = {.epoch = LeaderEpoch{1}, .voted_for = {}, .uncertain = true}}};
