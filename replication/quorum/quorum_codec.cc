@@ -55,6 +55,7 @@ class Writer {
     to.set_pre_vote(from.pre_vote);
     to.set_granted(from.granted);
     to.set_uncertain(from.uncertain);
+    put(from.voters_settled, to.mutable_voters_settled());
   }
   void operator()(const ReplicateRequest& from) {
     pb::QuorumReplicateRequest& to = *out_.mutable_replicate_request();
@@ -169,6 +170,7 @@ Taken take(const pb::QuorumVoteResponse& from, Attachments) {
       .pre_vote = from.pre_vote(), .granted = from.granted(), .uncertain = from.uncertain()};
   STRANDLINE_TRY(to.epoch, take_epoch(from.epoch()));
   STRANDLINE_TRY(to.asked, take_epoch(from.asked()));
+  STRANDLINE_TRY(to.voters_settled, take(from.voters_settled()));
   STRANDLINE_TRY(to.voter, take(from.voter()));
   return QuorumMessage{to};
 }
