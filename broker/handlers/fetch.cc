@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "broker/handlers/topic_lookup.h"
+#include "broker/partition/leader_role.h"
 #include "broker/partition/partition.h"
 #include "broker/partition/partitioned_op.h"
 #include "protocol/wire/messages/fetch.h"
@@ -22,6 +24,8 @@ struct FetchItem {
   Errc error = Errc::ok;
   PartitionRead read;
   wire::FetchResponse::EpochEnd diverging;
+  BrokerId preferred = kNoBroker;  // nearer to the consumer
+  bool held = false;               // a new leader does not show how far it is
   bool watched = false;
 };
 
@@ -59,6 +63,8 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
   void run(Shard& shard, Part& part, FetchItem& item) {
     item.error = Errc::ok;
     item.read = PartitionRead{};
+    item.preferred = kNoBroker;
+    item.held = false;
     Partition* partition = shard.partitions().find(item.key);
     if (partition == nullptr) {
       item.error = shard.partitions().absent_error(item.key);
@@ -66,13 +72,21 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     }
     const auto& asked = request_.topics[item.topic].partitions[item.partition];
     item.error = check_leader_epoch(asked.current_leader_epoch, partition->leader_epoch());
+    if (item.error == Errc::ok) item.error = check_role(*partition, asked.fetch_offset);
     if (item.error != Errc::ok) return item_done(part);
+    item.held = !partition->may_serve_readers();
+    if (item.held) {
+      watch(*partition, item);
+      return item_done(part);
+    }
+    item.preferred = nearer_replica(shard, *partition, asked.fetch_offset);
+    if (item.preferred != kNoBroker) {
+      item.read.bounds = partition->bounds();
+      return item_done(part);
+    }
     if (diverges(*partition, asked, item)) return item_done(part);
     const bool nothing_yet = asked.fetch_offset >= readable_end(partition->bounds());
-    if (may_wait() && (nothing_yet || request_.bytes_min > 1)) {
-      partition->watch({home().index(), number_});
-      item.watched = true;
-    }
+    if (nothing_yet || request_.bytes_min > 1) watch(*partition, item);
     // Nothing is looked for that the answer has no room for. Only the first data goes out whatever
     // its size (KIP-74), and no shard knows whether that is another's.
     const bool first = part.bytes == 0;
@@ -123,9 +137,49 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
         item.refused = found.error;
         if (found.topic == nullptr) continue;
         item.key = {found.topic->id, topic.partitions[p].index};
-        item.refused = check_led_here(home(), *found.topic, topic.partitions[p].index);
+        item.refused = may_read_followers()
+                           ? check_readable_here(home(), *found.topic, item.key.partition)
+                           : check_led_here(home(), *found.topic, item.key.partition);
       }
     }
+  }
+
+  // As Kafka's: with this version consumers say where they are, and are sent to other replicas.
+  bool may_read_followers() const { return call_.version() >= 11; }
+
+  void watch(Partition& partition, FetchItem& item) {
+    if (!may_wait()) return;
+    partition.watch({home().index(), number_});
+    item.watched = true;
+  }
+
+  // KIP-392: what is beyond a follower's high watermark may well be there at the leader.
+  Errc check_role(const Partition& partition, Offset fetch_offset) const {
+    if (partition.leads()) return Errc::ok;
+    const bool is_readable =
+        may_read_followers() && partition.follower() != nullptr && !partition.is_cutting();
+    if (!is_readable) return Errc::not_leader_or_follower;
+    return fetch_offset > partition.bounds().high_watermark ? Errc::offset_not_available : Errc::ok;
+  }
+
+  // The in-sync follower in the consumer's rack that has what it asks for and is furthest, unless
+  // the leader is in that rack.
+  BrokerId nearer_replica(const Shard& shard, const Partition& partition, Offset from) const {
+    const std::string_view rack = request_.rack_id;
+    const bool wants_any = !rack.empty() && request_.replica_id == kNoBroker && partition.leads();
+    if (!wants_any) return kNoBroker;
+    const MetadataImage& image = *shard.image();
+    const auto is_near = [&](BrokerId id) {
+      const BrokerImage* const broker = image.broker(id);
+      return broker != nullptr && !broker->fenced && broker->rack == rack;
+    };
+    if (is_near(shard.broker_id())) return kNoBroker;
+    ReplicaView best;
+    for (const ReplicaView& view : partition.leader()->core().replicas()) {
+      const bool fits = view.in_sync && view.high_watermark >= from && is_near(view.replica);
+      if (fits && view.high_watermark > best.high_watermark) best = view;
+    }
+    return best.replica;
   }
 
   // KIP-320: a client whose last epoch ended before its position has records that we do not.
@@ -177,7 +231,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     std::uint64_t bytes = 0;
     for (const FetchItem& item : items()) {
       if (item.refused != Errc::ok || item.error != Errc::ok) return true;
-      if (item.diverging.epoch != kNoLeaderEpoch) return true;
+      if (item.diverging.epoch != kNoLeaderEpoch || item.preferred != kNoBroker) return true;
       bytes += item.read.bytes;
     }
     return bytes > 0 && bytes >= static_cast<std::uint64_t>(std::max(request_.bytes_min, 1));
@@ -203,6 +257,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     for (FetchItem& item : items()) {
       auto& answers = response.topics[item.topic].partitions;
       answers.push_back(answer_of(item));
+      add_endpoint(home(), answers.back().current_leader.leader_id, response.node_endpoints);
       const std::uint64_t bytes = item.read.bytes;
       // Whole batches only, and the first data goes out whatever its size (KIP-74).
       if (item.error != Errc::ok || bytes == 0 || (bytes > left && !slices.empty())) continue;
@@ -219,15 +274,21 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     wire::FetchResponse::Partition answer;
     answer.index = request_.topics[item.topic].partitions[item.partition].index;
     answer.error_code = item.refused != Errc::ok ? item.refused : item.error;
+    if (answer.error_code == Errc::ok && item.held) answer.error_code = Errc::offset_not_available;
     if (is_read_committed()) answer.aborted_transactions.emplace();
     if (answer.error_code != Errc::ok) {
       call_.count_error(answer.error_code);
+      if (answer.error_code == Errc::not_leader_or_follower ||
+          answer.error_code == Errc::fenced_leader_epoch) {
+        answer.current_leader = leader_hint(home(), item.key.topic_id, answer.index);
+      }
       return answer;
     }
     answer.high_watermark = item.read.bounds.high_watermark;
     answer.last_stable_offset = item.read.bounds.last_stable_offset;
     answer.log_start_offset = item.read.bounds.log_start_offset;
     answer.diverging_epoch = item.diverging;
+    answer.preferred_read_replica = item.preferred;
     return answer;
   }
 

@@ -53,7 +53,7 @@ class LogDirsOp : public PartitionedOp<LogDirsOp, LogDirItem> {
   void run(Shard& shard, Part& part, LogDirItem& item) {
     if (Partition* partition = shard.partitions().find(item.key)) {
       item.found = true;
-      item.size_bytes = static_cast<std::int64_t>(partition->log().size_bytes());
+      item.size_bytes = static_cast<std::int64_t>(partition->sizes().bytes);
     }
     item_done(part);
   }

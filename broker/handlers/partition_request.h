@@ -61,6 +61,10 @@ class PartitionRequestOp
       answer.error_code = shard.partitions().absent_error(item.key);
       return Base::item_done(part);
     }
+    if (!partition->leads()) {
+      answer.error_code = Errc::not_leader_or_follower;
+      return Base::item_done(part);
+    }
     work_(*partition, request_.topics[item.topic].partitions[item.partition], answer,
           [&part] { Base::item_done(part); });
   }

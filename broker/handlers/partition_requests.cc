@@ -60,6 +60,12 @@ void list_offset(Partition& partition, const wire::ListOffsetsRequest::Partition
                  wire::ListOffsetsResponse::Partition& answer, Done done) {
   answer.error_code = check_leader_epoch(asked.current_leader_epoch, partition.leader_epoch());
   if (answer.error_code != Errc::ok) return done();
+  const bool is_at_end =
+      asked.timestamp != wire::kEarliestOffset && asked.timestamp != wire::kEarliestLocalOffset;
+  if (is_at_end && !partition.may_serve_readers()) {
+    answer.error_code = version >= 5 ? Errc::offset_not_available : Errc::leader_not_available;
+    return done();
+  }
   const PartitionBounds bounds = partition.bounds();
   if (answer_from_bounds(bounds, partition.leader_epoch(), read_committed, asked.timestamp, version,
                          answer)) {

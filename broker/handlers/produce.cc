@@ -26,7 +26,6 @@ struct ProduceItem {
   MutableByteView batch;
   std::vector<std::byte> recompressed;  // the batch, where compression.type asked for another
   BatchHeader header;
-  std::int32_t min_insync_replicas = 1;
   // The outcome.
   Errc error = Errc::ok;
   std::string message;
@@ -56,9 +55,8 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
   void run(Shard& shard, Part& part, ProduceItem& item) {
     Partition* partition = shard.partitions().find(item.key);
     if (partition == nullptr) return fail(part, item, shard.partitions().absent_error(item.key));
-    if (request_.acks == kAcksAll && item.min_insync_replicas > 1) {
-      return fail(part, item, Errc::not_enough_replicas);
-    }
+    const Errc refusal = partition->may_append(request_.acks == kAcksAll);
+    if (refusal != Errc::ok) return fail(part, item, refusal);
     partition->append(item.batch, item.header,
                       [this, partition, &part, &item](const Result<PartitionAppend>& appended) {
                         this->appended(*partition, part, item, appended);
@@ -105,6 +103,7 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
 
   void check(const wire::ProduceRequest::Partition& partition, const TopicImage& topic,
              ProduceItem& item) {
+    item.key = {topic.id, partition.index};
     item.error = check_led_here(home(), topic, partition.index);
     if (item.error != Errc::ok) return;
     if (topic.is_internal) {
@@ -120,8 +119,6 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
       return;
     }
     const std::shared_ptr<const TopicConfig> config = home().topic_config(topic);
-    item.key = {topic.id, partition.index};
-    item.min_insync_replicas = config->min_insync_replicas;
     item.log_append_time = config->message_timestamp_type == TimestampType::log_append_time;
     validate(partition.records ? partition.records->bytes : ByteView{}, *config, item);
   }
@@ -218,8 +215,11 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
     }
     for (ProduceItem& item : items()) {
       const PartitionIndex index = request_.topics[item.topic].partitions[item.partition].index;
-      response.topics[item.topic].partitions.push_back(timed_out_ ? timed_out_answer(index)
-                                                                  : answer_of(item, index));
+      auto& answers = response.topics[item.topic].partitions;
+      answers.push_back(timed_out_ ? timed_out_answer(index) : answer_of(item, index));
+      if (answers.back().error_code != Errc::not_leader_or_follower) continue;
+      answers.back().current_leader = leader_hint(home(), item.key.topic_id, index);
+      add_endpoint(home(), answers.back().current_leader.leader_id, response.node_endpoints);
     }
     call_.answer(response);
   }

@@ -75,6 +75,7 @@ void Checkpointer::bound_unsynced() {
   if (unsynced < (given > 0 ? given : unsynced_max_) / 2) return;
   // Of all partitions: one that rests has been in an earlier round, and its bytes are still there.
   for (const auto& [key, partition] : shard_.partitions().all()) {
+    if (partition->is_cutting()) continue;
     if (partition->log().unsynced_bytes() > 0) partition->start_sync();
   }
 }
@@ -90,6 +91,7 @@ void Checkpointer::retention_tick() {
 void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partitions,
                                std::function<void()> done) {
   running_ = true;
+  shard_.checkpoint_round_begins();
   auto round = std::make_shared<Round>();
   round->partitions = std::move(partitions);
   round->done = std::move(done);
@@ -98,6 +100,10 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
   const bool write_indexes = now - last_index_write_ >= kIndexInterval || stopping_;
   if (write_indexes) last_index_write_ = now;
   for (const auto& partition : round->partitions) {
+    if (partition->is_cutting()) {
+      shard_.mark_dirty(*partition);  // when it is made, the round that comes next tells of it
+      continue;
+    }
     PartitionLog& log = partition->log();
     (void)partition->write_staged();  // a snapshot tells of nothing that may yet fail
     if (log.is_offline()) continue;
@@ -129,9 +135,11 @@ void Checkpointer::begin_round(std::vector<std::shared_ptr<Partition>> partition
 // fail on, and cannot take an error away from the sync that somebody's acknowledgement waits for.
 void Checkpointer::digest_sealed(const std::shared_ptr<Partition>& partition) {
   for (SealJob& job : partition->log().take_seal_jobs()) {
-    sealed_.push_back({partition, std::move(job)});
+    sealed_.push_back({partition, std::move(job), partition->cuts()});
   }
   std::erase_if(sealed_, [&](Sealed& sealed) {
+    // Of what was cut since there may be no more than a name.
+    if (sealed.partition->is_cutting() || sealed.partition->cuts() != sealed.cuts) return true;
     const PartitionLog& log = sealed.partition->log();
     if (log.is_offline()) return true;
     if (log.flushed_end() < sealed.job.end_offset) return false;
@@ -177,6 +185,7 @@ void Checkpointer::ended(const std::shared_ptr<Round>& round) {
              {{"error", round->result.error().message()}});
     shard_.fail_disk();
   }
+  shard_.checkpoint_round_ends();
   for (Task& task : round->waiting) task();
   if (round->done) round->done();
 }
@@ -191,6 +200,10 @@ void Checkpointer::finish(std::function<void()> done) {
   std::vector<std::shared_ptr<Partition>> all;
   bool unsynced = false;
   for (const auto& [key, partition] : shard_.partitions().all()) {
+    if (partition->is_cutting()) {
+      unsynced = true;
+      continue;
+    }
     (void)partition->write_staged();
     if (partition->log().is_offline()) continue;
     if (partition->log().flushed_end() < partition->log().log_end_offset()) {

@@ -5,6 +5,7 @@
 // Thread   the shard; writing runs on the shard's disk threads
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -33,6 +34,7 @@ class Checkpointer {
   struct Sealed {
     std::shared_ptr<Partition> partition;
     SealJob job;
+    std::uint64_t cuts = 0;  // of the partition's log, when it was sealed
   };
 
   void tick();

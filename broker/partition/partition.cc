@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "broker/logging/log.h"
+#include "broker/partition/follower_role.h"
+#include "broker/partition/leader_role.h"
 #include "broker/partition/shard.h"
 #include "protocol/base/assertion.h"
 
@@ -18,25 +20,8 @@ Duration timer_delay(std::int64_t ms) {
 
 }  // namespace
 
-Partition::Partition(Shard& shard, std::string topic, PartitionKey key, LeaderEpoch leader_epoch,
-                     std::shared_ptr<const TopicConfig> config, std::unique_ptr<PartitionLog> log)
-    : shard_(shard),
-      topic_(std::move(topic)),
-      key_(key),
-      leader_epoch_(leader_epoch),
-      config_(std::move(config)),
-      log_(std::move(log)) {
-  advance_high_watermark();
-}
-
-Partition::~Partition() = default;
-
-PartitionBounds Partition::bounds() const {
-  return {log_->log_start_offset(), log_->high_watermark(), log_->last_stable_offset(),
-          log_->log_end_offset()};
-}
-
 void Partition::append(MutableByteView batch, const BatchHeader& header, Appended appended) {
+  if (!leads()) return appended(Errc::not_leader_or_follower);
   // With LogAppendTime the records carry it already, and the producer is told the same.
   const Timestamp append_time =
       header.timestamp_type() == TimestampType::log_append_time ? header.max_timestamp : wall_now();
@@ -118,8 +103,10 @@ void Partition::note_written(const std::vector<Staged>& written) {
   std::uint64_t batches = 0;
   std::uint64_t bytes = 0;
   std::int64_t records = 0;
+  const Staged* first = nullptr;
   for (const Staged& batch : written) {
     if (batch.bytes == 0) continue;
+    if (first == nullptr) first = &batch;
     ++batches;
     bytes += batch.bytes;
     records += batch.place.last_offset + 1 - batch.place.base_offset;
@@ -135,10 +122,10 @@ void Partition::note_written(const std::vector<Staged>& written) {
     plan_sync();
   } else {
     // Nobody waits for the disk: it is synced as the topic says, or by the checkpointer.
-    advance_high_watermark();
     note_unsynced(records);
   }
   shard_.mark_dirty(*this, bytes);
+  if (leader_ != nullptr) leader_->on_append(first->place.base_offset, first->append_time, bytes);
 }
 
 void Partition::fail_append(const ErrorCode& error) {
@@ -147,13 +134,17 @@ void Partition::fail_append(const ErrorCode& error) {
                   ? "append failed; the partition is offline until the broker is restarted"
                   : "append failed; its bytes were cut off and the partition goes on",
               {{"topic", topic_}, {"partition", key_.partition}, {"error", error.message()}});
+  if (!log_->is_offline()) return;
   // Nothing of an offline log is synced any more: whoever waits for that would wait for ever.
-  if (log_->is_offline()) end_waits(make_error_code(Errc::kafka_storage_error));
+  end_waits(make_error_code(Errc::kafka_storage_error));
+  if (follower_ == nullptr) return;
+  shard_.loop().post([self = shared_from_this()] { self->end_role(); });
 }
 
 void Partition::when_committed(Offset end, Committed done) {
-  if (log_->is_offline()) return done(make_error_code(Errc::kafka_storage_error));
-  if (log_->high_watermark() >= end) return done({});
+  if (is_offline()) return done(make_error_code(Errc::kafka_storage_error));
+  if (leader_ == nullptr) return done(make_error_code(Errc::not_leader_or_follower));
+  if (const auto answer = leader_->core().answer_for(end)) return done(make_error_code(*answer));
   // Nearly always the greatest so far; a duplicate may wait for an earlier one.
   auto at = ack_waiters_.end();
   while (at != ack_waiters_.begin() && std::prev(at)->end > end) --at;
@@ -173,16 +164,16 @@ void Partition::plan_sync() {
 void Partition::note_unsynced(std::int64_t records) {
   records_unsynced_ += records;
   if (wants_flush()) return plan_sync();
-  flush_in_time();
+  flush_in_time(config_->flush_ms);
 }
 
 bool Partition::wants_flush() const {
   return flush_is_late_ || config_->flush_ms == 0 || records_unsynced_ >= config_->flush_messages;
 }
 
-void Partition::flush_in_time() {
-  if (flush_timer_ || config_->flush_ms == kConfigUnlimited) return;
-  flush_timer_ = shard_.loop().after(timer_delay(config_->flush_ms), [self = weak_from_this()] {
+void Partition::flush_in_time(std::int64_t ms) {
+  if (flush_timer_ || ms == kConfigUnlimited) return;
+  flush_timer_ = shard_.loop().after(timer_delay(ms), [self = weak_from_this()] {
     if (const auto partition = self.lock()) partition->flush_is_due();
   });
 }
@@ -199,10 +190,14 @@ void Partition::start_sync() {
 }
 
 void Partition::begin_sync() {
-  if (sync_running_ || abandoned_ || log_->is_offline()) return;
+  if (sync_running_ || abandoned_ || is_cutting() || log_->is_offline()) return;
   std::optional<SyncJob> job = log_->begin_sync();
-  if (!job) return;
+  if (!job) {
+    if (follower_ != nullptr) follower_->on_synced();  // somebody was faster
+    return;
+  }
   sync_running_ = true;
+  if (follower_ != nullptr) watch_for_stall();
   records_unsynced_ = 0;
   flush_is_late_ = false;
   if (flush_timer_) shard_.loop().cancel(*std::exchange(flush_timer_, std::nullopt));
@@ -220,6 +215,7 @@ void Partition::begin_sync() {
 
 void Partition::after_sync(const SyncJob& job, const Result<void>& result, Instant started) {
   sync_running_ = false;
+  if (stall_timer_) shard_.loop().cancel(*std::exchange(stall_timer_, std::nullopt));
   ShardMetrics& metrics = shard_.metrics();
   metrics.sync_queue.add(-1);
   const Duration took = steady_now() - started;
@@ -239,9 +235,26 @@ void Partition::after_sync(const SyncJob& job, const Result<void>& result, Insta
     return fail_sync(result.error());
   }
   shard_.mark_dirty(*this);
-  advance_high_watermark();
+  if (leader_ != nullptr) leader_->on_synced();
+  if (follower_ != nullptr) {
+    follower_->set_stalled(false);
+    follower_->on_synced();
+  }
+  if (is_cutting()) return begin_cut();
   plan_next_sync();
   shard_.synced();
+}
+
+// A leader need not wait for a follower whose disk keeps it waiting.
+void Partition::watch_for_stall() {
+  stall_timer_ =
+      shard_.loop().after(timer_delay(shard_.settings().disk_stall_ms), [self = weak_from_this()] {
+        const auto partition = self.lock();
+        if (partition == nullptr) return;
+        partition->stall_timer_.reset();
+        if (partition->follower_ == nullptr) return;
+        partition->follower_->set_stalled(true);
+      });
 }
 
 // What was appended while the last one ran: at once where somebody waits for it, else as the topic
@@ -249,7 +262,7 @@ void Partition::after_sync(const SyncJob& job, const Result<void>& result, Insta
 void Partition::plan_next_sync() {
   if (log_->flushed_end() == log_->log_end_offset()) return;
   if (config_->flush_on_ack || wants_flush()) return plan_sync();
-  flush_in_time();
+  flush_in_time(config_->flush_ms);
 }
 
 // What is on the disk is not known any more, and asking again would get a lie: nobody who waits is
@@ -261,11 +274,10 @@ void Partition::fail_sync(const ErrorCode& error) {
   shard_.fail_disk();
 }
 
-void Partition::advance_high_watermark() {
-  const Offset safe_end = config_->flush_on_ack ? log_->flushed_end() : log_->log_end_offset();
-  if (safe_end <= log_->high_watermark()) return;
-  log_->set_high_watermark(safe_end);
-  while (!ack_waiters_.empty() && ack_waiters_.front().end <= safe_end) {
+void Partition::advance_high_watermark(Offset high_watermark) {
+  if (high_watermark <= log_->high_watermark()) return;
+  log_->set_high_watermark(high_watermark);
+  while (!ack_waiters_.empty() && ack_waiters_.front().end <= high_watermark) {
     const Committed done = std::move(ack_waiters_.front().done);
     ack_waiters_.pop_front();
     shard_.metrics().delayed_produces.add(-1);
@@ -297,27 +309,25 @@ void Partition::wake_watches() {
   }
 }
 
-void Partition::abandon(const ErrorCode& error) {
-  (void)write_staged();
-  // No sync will take them off the count any more.
-  if (!abandoned_) {
-    shard_.metrics().unsynced_bytes.add(-static_cast<std::int64_t>(log_->unsynced_bytes()));
-  }
-  abandoned_ = true;
-  end_waits(error);
+void Partition::end_waits(const ErrorCode& error) {
+  refuse_waiting(error);
+  wake_watches();
 }
 
-void Partition::end_waits(const ErrorCode& error) {
+void Partition::refuse_waiting(const ErrorCode& error) {
   std::deque<AckWaiter> waiters = std::exchange(ack_waiters_, {});
   shard_.metrics().delayed_produces.add(-static_cast<std::int64_t>(waiters.size()));
   for (AckWaiter& waiter : waiters) waiter.done(error);
-  wake_watches();
 }
 
 // --- reading: from memory when it is there, by a disk thread when not
 
 void Partition::read(Offset from, const ReadLimits& limits, ReadDone done) {
   PartitionRead read{.bounds = bounds()};
+  if (is_cutting()) {
+    read.error = Errc::not_leader_or_follower;
+    return done(std::move(read));
+  }
   if (from < read.bounds.log_start_offset || from > read.bounds.log_end_offset) {
     read.error = Errc::offset_out_of_range;
     return done(std::move(read));
@@ -396,6 +406,7 @@ void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
   if (!deleted) return moved(deleted.error());
   shard_.mark_dirty(*this);
   remove_dropped_files();
+  if (leader_ != nullptr) leader_->on_log_start();
   // Answered when the checkpoint knows: what was deleted must not come back after a crash.
   shard_.when_checkpointed([moved, log_start = log_->log_start_offset()] { moved(log_start); });
 }
@@ -404,13 +415,18 @@ void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
 
 void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   config_ = std::move(config);
+  // A disk thread that cuts the log reads its config: it is given when the cut is made.
+  if (is_cutting()) return;
   log_->set_config(log_config(*config_, shard_.settings()));
-  if (!config_->flush_on_ack) advance_high_watermark();
+  if (leader_ != nullptr) leader_->set_config(*config_);
   if (flush_timer_) shard_.loop().cancel(*std::exchange(flush_timer_, std::nullopt));
   plan_next_sync();
 }
 
 void Partition::apply_retention(Timestamp now) {
+  if (is_cutting()) return;
+  // Where segments end and what is deleted is for the leader to say.
+  if (leader_ == nullptr) return log_->forget_idle_producers(now);
   const PartitionLog::Retention done = log_->apply_retention(now);
   if (done.error) {
     log_line(LogLevel::error, "partition", "retention is not complete; it is tried again later",
@@ -421,6 +437,7 @@ void Partition::apply_retention(Timestamp now) {
   metrics.retention_bytes.add(done.bytes);
   if (done.segments > 0) shard_.mark_dirty(*this);
   remove_dropped_files();
+  if (leader_ != nullptr) leader_->on_log_start();
 }
 
 // After file.delete.delay.ms, as long as readers on other brokers and tools may still hold them.

@@ -1,11 +1,11 @@
 // One partition replica as the broker runs it: its log, the clients that wait on it, and its syncs.
 //
-// What a write waits for: acks=all waits for the high watermark to pass its last record. With one
-// replica the high watermark is the replica's safe end: the flushed end, or the appended end on
-// topics with flush.on.ack=false.
+// It leads, follows, or does neither, as the metadata image says: set_view(). What a write waits
+// for: acks=all waits for the high watermark to pass its last record, and the high watermark is
+// what the core of the leader says (docs/replication.md).
 //
 // Thread   the shard it lives on; syncs and cold reads run on worker threads and come back here
-// Owns     the log
+// Owns     the log, and its role
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,24 @@
 #include <vector>
 
 #include "broker/net/output_queue.h"
+#include "broker/partition/link_id.h"
 #include "broker/partition/partition_table.h"
 #include "broker/runtime/shard_loop.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/errc.h"
 #include "protocol/base/ids.h"
+#include "protocol/proto/replication_messages.h"
 #include "protocol/record/batch.h"
 #include "replication/metadata/topic_config.h"
 #include "storage/log/partition_log.h"
 
 namespace strandline {
 
+class FollowerRole;
+class LeaderRole;
 class Shard;
+struct PartitionView;
 struct Settings;
 
 // What a log needs of a topic's effective configs and the broker's settings.
@@ -58,6 +63,13 @@ struct PartitionBounds {
   Offset log_end_offset{};
 };
 
+// How large the log is, for people.
+struct PartitionSizes {
+  Offset flushed_end{};
+  std::uint64_t bytes = 0;
+  std::size_t segments = 0;
+};
+
 // How much a reader wants.
 struct ReadLimits {
   std::uint64_t bytes_max = 0;
@@ -80,16 +92,70 @@ class Partition : public std::enable_shared_from_this<Partition> {
   using TimeFound = std::function<void(const Result<TimestampOffset>&)>;
   using LogStartMoved = std::function<void(const Result<Offset>&)>;
 
-  Partition(Shard& shard, std::string topic, PartitionKey key, LeaderEpoch leader_epoch,
+  // Neither leads nor follows before set_view().
+  Partition(Shard& shard, std::string topic, PartitionKey key,
             std::shared_ptr<const TopicConfig> config, std::unique_ptr<PartitionLog> log);
   ~Partition();
 
+  Shard& shard() const { return shard_; }
   const std::string& topic() const { return topic_; }
   const PartitionKey& key() const { return key_; }
-  LeaderEpoch leader_epoch() const { return leader_epoch_; }
   const TopicConfig& config() const { return *config_; }
+  // While the log is being cut: as it was before.
   PartitionBounds bounds() const;
-  PartitionLog& log() { return *log_; }
+  PartitionSizes sizes() const;
+  // Needs    not is_cutting(): a disk thread has it then
+  PartitionLog& log();
+  bool is_cutting() const { return cut_ != nullptr; }
+  // How often the log was cut: what was taken from it before is no good after.
+  std::uint64_t cuts() const { return cuts_; }
+  bool is_offline() const { return !is_cutting() && log_->is_offline(); }
+
+  // --- its role
+
+  // What a metadata image says of it. Older ones than it has seen change nothing.
+  void set_view(const PartitionView& view);
+  // Its records are damaged, or it cannot know that it has them all: it says so to its leader until
+  // it is in sync again.
+  void set_needs_catch_up() { needs_catch_up_ = true; }
+
+  BrokerId leader_id() const { return leader_id_; }  // that it believes in; kNoBroker: none
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  LeaderRole* leader() const { return leader_.get(); }
+  FollowerRole* follower() const { return follower_.get(); }
+  // Whether clients may write here, and read whatever is committed.
+  bool leads() const { return leader_ != nullptr; }
+  // ok, not_leader_or_follower, or not_enough_replicas when `acks_all`.
+  Errc may_append(bool acks_all) const;
+  // False while readers would see the high watermark fall.
+  bool may_serve_readers() const;
+
+  // What comes from other brokers (ReplicaTransport).
+  void on_follower_message(LinkId link, const FollowerMessage& message);
+  void on_leader_message(LinkId link, const LeaderMessage& message, ByteView bytes);
+  void on_link_up(LinkId link);
+  void on_link_down(LinkId link);
+  void on_link_room(LinkId link);
+
+  // --- for its role
+
+  void advance_high_watermark(Offset high_watermark);
+  void wake_readers() { wake_watches(); }
+  // Ends the waits of acks=all, and no others.
+  void refuse_waiting(const ErrorCode& error);
+  // A follower appended.
+  void note_replicated(std::int64_t records, std::uint64_t bytes, std::uint64_t batches);
+  void sync_for_leader();
+  void follow_log_start(Offset log_start_offset);
+  void fail_append(const ErrorCode& error);
+
+  struct LogCut {
+    Offset end;
+    bool restarts = false;  // nothing stays, and the log begins anew at `end`
+  };
+  // On a disk thread, once nothing else is under way; then the follower is told. From here until
+  // then the log is out of reach, and a new view waits.
+  void cut_log(const LogCut& cut);
 
   void set_config(std::shared_ptr<const TopicConfig> config);
 
@@ -106,7 +172,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // batch    patched in place; stays until `appended` is called
   // appended called once on this shard when the batch is in the log or never will be; maybe inside
   //          the call
-  // Errors   as ProducerState::check; any I/O code: the log may be offline from here on
+  // Errors   not_leader_or_follower; as ProducerState::check; any I/O code: the log may be offline
+  // from here on
   void append(MutableByteView batch, const BatchHeader& header, Appended appended);
 
   // Calls `done` once the high watermark has reached `end`, or with an error when it never will;
@@ -116,7 +183,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Reads whole batches from `from` up to the readable end.
   //
   // done     called once on this shard, maybe inside the call
-  // Errors   offset_out_of_range, corrupt_batch, any I/O code
+  // Errors   offset_out_of_range, corrupt_batch, any I/O code; not_leader_or_follower while the log
+  //          is being cut
   void read(Offset from, const ReadLimits& limits, ReadDone done);
 
   // Has the fetch woken once, at the next move of the high watermark. Watching twice is once.
@@ -136,8 +204,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   void apply_retention(Timestamp now);
 
-  // Ends all waits with `error`; the partition is about to go away, and its files with it. A sync
-  // that is running may fail for that, which then is nobody's loss.
+  // Forgets its role without a word to anybody; for the end of the shard.
+  void drop_role();
+
+  // Runs `task` once no disk thread works on the log.
+  void after_cut(Task task);
+
+  // Ends its role, and all waits with `error`; the partition is about to go away, and its files
+  // with it. A sync that is running may fail for that, which then is nobody's loss.
   void abandon(const ErrorCode& error);
 
  private:
@@ -162,23 +236,31 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void begin_sync();
   void note_unsynced(std::int64_t records);
   void plan_next_sync();
-  void flush_in_time();
+  void flush_in_time(std::int64_t ms);
   void flush_is_due();
   bool wants_flush() const;
-  void fail_append(const ErrorCode& error);
   void fail_sync(const ErrorCode& error);
   void end_waits(const ErrorCode& error);
   void after_sync(const SyncJob& job, const Result<void>& result, Instant started);
-  void advance_high_watermark();
+  void watch_for_stall();
   void wake_watches();
+
+  // partition_replica.cc
+  void take_role(const PartitionView& view);
+  void end_role();
+  void caught_up();
+  void begin_cut();
+  void run_cut();
+  void cut_is_made(const Result<void>& result, std::uint64_t unsynced_before);
   void read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far);
   static void finish_read(Result<ReadResult> result, PartitionRead& read);
   void remove_dropped_files();
 
+  struct Cutting;
+
   Shard& shard_;
   const std::string topic_;
   const PartitionKey key_;
-  const LeaderEpoch leader_epoch_;
   std::shared_ptr<const TopicConfig> config_;
   std::unique_ptr<PartitionLog> log_;
   std::deque<AckWaiter> ack_waiters_;  // in order of `end`
@@ -193,6 +275,18 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::int64_t records_unsynced_ = 0;
   bool flush_is_late_ = false;  // flush.ms was over while a sync was running
   std::optional<TimerId> flush_timer_;
+  std::optional<TimerId> stall_timer_;  // of the sync under way, on a follower
+
+  BrokerId leader_id_ = kNoBroker;
+  LeaderEpoch leader_epoch_ = kNoLeaderEpoch;
+  std::int32_t partition_epoch_ = -1;  // of the newest view
+  std::int64_t incarnation_ = -1;      // of its role
+  StreamId last_stream_ = kNoStream;   // that it opened as a follower
+  bool needs_catch_up_ = false;
+  std::unique_ptr<LeaderRole> leader_;
+  std::unique_ptr<FollowerRole> follower_;
+  std::unique_ptr<Cutting> cut_;
+  std::uint64_t cuts_ = 0;
 };
 
 }  // namespace strandline

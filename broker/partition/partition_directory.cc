@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::string_view kDeleteSuffix = "-delete";
 constexpr std::string_view kStraySuffix = "-stray";
+constexpr std::string_view kDamagedSuffix = "-damaged-";
 constexpr std::string_view kIdentityFile = "/partition.metadata";
+constexpr std::string_view kLacksRecordsFile = "/lacks.records";
 constexpr std::string_view kIdentityPrefix = "version: 0\ntopic_id: ";
 constexpr std::string_view kRecordsSuffix = ".log";
 
@@ -118,6 +120,33 @@ Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
   STRANDLINE_TRYV(write_identity(disk, directory, topic_id));
   STRANDLINE_TRYV(disk.sync_directory(""));
   return success();
+}
+
+Result<void> replace_damaged_directory(Disk& disk, const std::string& directory,
+                                       const Uuid& topic_id, Timestamp now,
+                                       DamageReporter& reporter) {
+  const std::string kept =
+      name_apart(directory, topic_id, kDamagedSuffix) + std::to_string(now.value());
+  STRANDLINE_TRY(const bool moved, move_apart(disk, directory, topic_id, kept));
+  if (!moved) return Errc::corrupt_file;
+  log_line(LogLevel::error, "partition",
+           "the records of a replica are damaged; they are kept, and are fetched from the leader "
+           "again",
+           {{"directory", directory}, {"kept_as", kept}});
+  STRANDLINE_TRYV(claim_partition_directory(disk, directory, topic_id, reporter));
+  STRANDLINE_TRY(const auto mark,
+                 disk.open(directory + std::string{kLacksRecordsFile}, OpenMode::create_or_open));
+  STRANDLINE_TRYV(mark->sync());
+  return disk.sync_directory(directory);
+}
+
+Result<bool> lacks_records(Disk& disk, const std::string& directory) {
+  return disk.exists(directory + std::string{kLacksRecordsFile});
+}
+
+Result<void> has_all_records_again(Disk& disk, const std::string& directory) {
+  STRANDLINE_TRYV(disk.remove(directory + std::string{kLacksRecordsFile}));
+  return disk.sync_directory(directory);
 }
 
 Result<bool> remove_partition_directory(Disk& disk, const std::string& directory,

@@ -13,6 +13,7 @@
 
 #include <string>
 
+#include "protocol/base/clock.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/result.h"
 #include "protocol/base/uuid.h"
@@ -30,6 +31,19 @@ std::string partition_directory(const std::string& topic, PartitionIndex partiti
 //          any I/O code
 Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
                                        const Uuid& topic_id, DamageReporter& reporter);
+
+// Puts a directory whose records are damaged out of the way, for people, as
+// `<topic id>.<index>-damaged-<time>`, and makes an empty one that says that its log lacks records.
+// Waits for the disk.
+//
+// Errors   corrupt_file   the directory is not this topic's; any I/O code
+Result<void> replace_damaged_directory(Disk& disk, const std::string& directory,
+                                       const Uuid& topic_id, Timestamp now,
+                                       DamageReporter& reporter);
+
+// Whether the log lacks records that it once had, and has not got them back yet. Wait for the disk.
+Result<bool> lacks_records(Disk& disk, const std::string& directory);
+Result<void> has_all_records_again(Disk& disk, const std::string& directory);
 
 // Removes the directory with all that is in it, if it belongs to `topic_id`; returns whether it
 // did. Waits for the disk.

@@ -1,13 +1,26 @@
 #include "broker/partition/partition_manager.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/logging/log.h"
 #include "broker/partition/partition_directory.h"
+#include "broker/partition/replica_services.h"
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
 
 namespace strandline {
+namespace {
+
+// Who cannot tell does not vouch.
+bool does_lack(const Result<bool>& lacks) { return !lacks || lacks.value(); }
+
+}  // namespace
+
+struct PartitionManager::OpenedLog {
+  Result<std::unique_ptr<PartitionLog>> log;
+  bool lacks_records = false;  // that it once had
+};
 
 // One apply() on its way: what must be open before the image may be shown.
 struct PartitionManager::Opening {
@@ -19,6 +32,10 @@ struct PartitionManager::Opening {
 PartitionManager::PartitionManager(Shard& shard, Disk& disk, Checkpoint& checkpoint,
                                    DamageReporter& reporter)
     : shard_(shard), disk_(disk), checkpoint_(checkpoint), reporter_(reporter) {}
+
+bool PartitionManager::has_replica(const PartitionImage& partition) const {
+  return std::ranges::find(partition.replicas, shard_.broker_id()) != partition.replicas.end();
+}
 
 RecoveryPoint PartitionManager::recovery_point(const PartitionKey& key) const {
   const std::optional<PartitionCheckpoint> state = checkpoint_.find(key);
@@ -36,13 +53,14 @@ void PartitionManager::apply(std::shared_ptr<const MetadataImage> image,
     if (before != nullptr && before->topic(id) == topic) return;
     for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionIndex index{static_cast<std::int32_t>(i)};
+      if (!has_replica(topic->partitions[i])) continue;
       if (shard_.owner_of(id, index) != shard_.index()) continue;
       const bool here = shard_.partitions().find({id, index}) != nullptr ||
                         shard_.partitions().offline().contains({id, index});
       if (!here) open_partition(opening, topic, index);
     }
   });
-  opened(opening);
+  opened_one(opening);
 }
 
 void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
@@ -51,61 +69,128 @@ void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
   const auto config = std::make_shared<const TopicConfig>(
       topic_config(*opening->image, *topic, shard_.broker_id(), shard_.settings().topic_defaults));
   shard_.disk_pool().submit([this, opening, topic, index, config] {
-    const std::string directory = partition_directory(topic->name, index);
-    Result<std::unique_ptr<PartitionLog>> log = make_error_code(Errc::log_offline);
-    const Result<void> claimed = claim_partition_directory(disk_, directory, topic->id, reporter_);
-    if (claimed) {
-      log = PartitionLog::open(disk_, directory, log_config(*config, shard_.settings()),
-                               recovery_point({topic->id, index}), wall_now(), reporter_);
-    } else {
-      log = claimed.error();
-    }
-    shard_.loop().post([this, opening, topic, index, config, log = std::move(log)]() mutable {
-      const PartitionKey key{topic->id, index};
-      if (log) {
-        const LeaderEpoch epoch =
-            topic->partitions[static_cast<std::size_t>(index.value())].leader_epoch;
-        shard_.partitions().insert(
-            key, std::make_shared<Partition>(shard_, topic->name, key, epoch, config,
-                                             std::move(log).value()));
-      } else {
-        shard_.partitions().insert_offline(key);
-        log_line(LogLevel::error, "partition", "the log does not open; the partition is offline",
-                 {{"topic", topic->name}, {"partition", index}, {"error", log.error().message()}});
-      }
-      opened(opening);
+    OpenedLog opened = open_log(*topic, index, *config);
+    shard_.loop().post([this, opening, topic, index, config, log = std::move(opened)]() mutable {
+      log_opened(*topic, index, config, std::move(log));
+      opened_one(opening);
     });
   });
 }
 
-void PartitionManager::opened(const std::shared_ptr<Opening>& opening) {
+// On a disk thread.
+PartitionManager::OpenedLog PartitionManager::open_log(const TopicImage& topic,
+                                                       PartitionIndex index,
+                                                       const TopicConfig& config) {
+  const PartitionKey key{topic.id, index};
+  const std::string directory = partition_directory(topic.name, index);
+  const auto open = [&]() -> Result<std::unique_ptr<PartitionLog>> {
+    STRANDLINE_TRYV(claim_partition_directory(disk_, directory, topic.id, reporter_));
+    return PartitionLog::open(disk_, directory, log_config(config, shard_.settings()),
+                              recovery_point(key), wall_now(), reporter_);
+  };
+  OpenedLog opened{.log = open()};
+  const PartitionImage& partition = topic.partitions[static_cast<std::size_t>(index.value())];
+  const bool has_others = partition.replicas.size() > 1 && partition.leader != shard_.broker_id();
+  const bool is_damaged =
+      !opened.log && opened.log.error() == make_error_code(Errc::corrupt_file) && has_others;
+  if (is_damaged) {
+    const auto start_anew = [&]() -> Result<std::unique_ptr<PartitionLog>> {
+      STRANDLINE_TRYV(replace_damaged_directory(disk_, directory, topic.id, wall_now(), reporter_));
+      checkpoint_.remove(key);
+      STRANDLINE_TRYV(checkpoint_.write());
+      return open();
+    };
+    opened.log = start_anew();
+  }
+  if (opened.log) opened.lacks_records = does_lack(lacks_records(disk_, directory));
+  return opened;
+}
+
+void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
+                                  std::shared_ptr<const TopicConfig> config, OpenedLog opened) {
+  const PartitionKey key{topic.id, index};
+  if (!opened.log || opened.lacks_records) findings_.damaged.push_back(key);
+  if (!opened.log) {
+    shard_.partitions().insert_offline(key);
+    log_line(
+        LogLevel::error, "partition", "the log does not open; the partition is offline",
+        {{"topic", topic.name}, {"partition", index}, {"error", opened.log.error().message()}});
+    return;
+  }
+  std::unique_ptr<PartitionLog> log = std::move(opened.log).value();
+  if (log->tail_was_cut()) {
+    findings_.cut.push_back({key, log->epochs().latest(), log->log_end_offset()});
+  }
+  auto partition =
+      std::make_shared<Partition>(shard_, topic.name, key, std::move(config), std::move(log));
+  if (opened.lacks_records) partition->set_needs_catch_up();
+  shard_.partitions().insert(key, std::move(partition));
+}
+
+PartitionView PartitionManager::view_of(const MetadataImage& image, const TopicImage& topic,
+                                        PartitionIndex index) const {
+  const PartitionImage& now = topic.partitions[static_cast<std::size_t>(index.value())];
+  const BrokerImage* const self = image.broker(shard_.broker_id());
+  const bool is_present = self != nullptr && self->incarnation == shard_.incarnation();
+  return {.leader = now.leader,
+          .leader_epoch = now.leader_epoch,
+          .replicas = now.replicas,
+          .isr = {.partition_epoch = PartitionEpoch{now.partition_epoch},
+                  .members = now.isr,
+                  .min_insync_replicas = shard_.topic_config(topic)->min_insync_replicas},
+          .incarnation = is_present ? Incarnation{self->broker_epoch} : kNoIncarnation};
+}
+
+void PartitionManager::opened_one(const std::shared_ptr<Opening>& opening) {
   if (--opening->outstanding > 0) return;
   // New partitions are there before the image names them; old ones go after it has forgotten them.
   shard_.set_image(opening->image);
   remove_absent(*opening->image);
-  for (const auto& [key, partition] : shard_.partitions().all()) {
-    const TopicPtr topic = opening->image->topic(key.topic_id);
-    const auto config = shard_.topic_config(*topic);
-    if (&partition->config() != config.get()) partition->set_config(config);
-  }
+  if (shard_.replicas() != nullptr) shard_.replicas()->on_image(*opening->image);
+  show_views(*opening->image);
   opening->applied();
 }
 
+void PartitionManager::show_views(const MetadataImage& image) {
+  // A change of roles wakes clients, whose requests may not find the table half walked.
+  std::vector<std::shared_ptr<Partition>> all;
+  all.reserve(shard_.partitions().all().size());
+  for (const auto& [key, partition] : shard_.partitions().all()) all.push_back(partition);
+  for (const auto& partition : all) {
+    const TopicPtr topic = image.topic(partition->key().topic_id);
+    const auto config = shard_.topic_config(*topic);
+    if (&partition->config() != config.get()) partition->set_config(config);
+    partition->set_view(view_of(image, *topic, partition->key().partition));
+  }
+}
+
 void PartitionManager::remove_absent(const MetadataImage& image) {
+  const auto is_gone = [&](const PartitionKey& key) {
+    const TopicPtr topic = image.topic(key.topic_id);
+    const auto index = static_cast<std::size_t>(key.partition.value());
+    return topic == nullptr || !has_replica(topic->partitions[index]);
+  };
   std::vector<PartitionKey> gone;
   for (const auto& [key, partition] : shard_.partitions().all()) {
-    if (image.topic(key.topic_id) == nullptr) gone.push_back(key);
+    if (is_gone(key)) gone.push_back(key);
   }
   for (const PartitionKey& key : gone) remove_partition(shard_.partitions().extract(key));
   const auto offline = shard_.partitions().offline();
   for (const PartitionKey& key : offline) {
     // Its directory stays: whoever deletes a damaged topic may still want to look into it.
-    if (image.topic(key.topic_id) == nullptr) shard_.partitions().extract(key);
+    if (is_gone(key)) shard_.partitions().extract(key);
   }
 }
 
 void PartitionManager::remove_partition(std::shared_ptr<Partition> partition) {
-  partition->abandon(make_error_code(Errc::unknown_topic_or_partition));
+  Partition& leaving = *partition;
+  leaving.abandon(make_error_code(Errc::unknown_topic_or_partition));
+  leaving.after_cut([this, partition = std::move(partition)]() mutable {
+    remove_directory(std::move(partition));
+  });
+}
+
+void PartitionManager::remove_directory(std::shared_ptr<Partition> partition) {
   shard_.disk_pool().submit([this, partition = std::move(partition)]() mutable {
     checkpoint_.remove(partition->key());
     const Result<bool> removed = remove_partition_directory(

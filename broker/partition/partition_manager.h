@@ -1,5 +1,6 @@
-// Makes the partitions of a shard follow the metadata image: opens logs of new ones, takes down
-// those that are gone, hands changed configs on.
+// Makes the partitions of a shard follow the metadata image: opens logs of those that this broker
+// has a replica of, takes down those that are gone or went to other brokers, hands changed configs
+// and roles on.
 //
 // Thread   the shard; opening and removing run on the shard's disk threads
 #pragma once
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "broker/partition/partition.h"
+#include "broker/partition/replica_findings.h"
 #include "broker/partition/shard.h"
 #include "protocol/base/result.h"
 #include "replication/metadata/image.h"
@@ -26,28 +28,42 @@ class PartitionManager {
   PartitionManager(Shard& shard, Disk& disk, Checkpoint& checkpoint, DamageReporter& reporter);
 
   // Brings the shard to `image` and calls `applied` on the shard when it serves it. A partition
-  // whose log cannot be opened is served as offline: its requests answer KAFKA_STORAGE_ERROR.
+  // whose log cannot be opened is served as offline: its requests answer KAFKA_STORAGE_ERROR. But
+  // where another broker leads, a damaged log is put aside, and an empty one follows that leader.
   // One call at a time.
   void apply(std::shared_ptr<const MetadataImage> image, std::function<void()> applied);
+
+  // What opening the logs found so far; complete after the first apply().
+  const ReplicaFindings& findings() const { return findings_; }
 
   // Removes what earlier deletions left in the data directory. Waits for the disk.
   static Result<void> remove_leftovers(Disk& disk);
 
  private:
   struct Opening;
+  struct OpenedLog;
 
   RecoveryPoint recovery_point(const PartitionKey& key) const;
 
+  bool has_replica(const PartitionImage& partition) const;
+  PartitionView view_of(const MetadataImage& image, const TopicImage& topic,
+                        PartitionIndex index) const;
   void open_partition(const std::shared_ptr<Opening>& opening, const TopicPtr& topic,
                       PartitionIndex index);
-  void opened(const std::shared_ptr<Opening>& opening);
+  OpenedLog open_log(const TopicImage& topic, PartitionIndex index, const TopicConfig& config);
+  void log_opened(const TopicImage& topic, PartitionIndex index,
+                  std::shared_ptr<const TopicConfig> config, OpenedLog opened);
+  void opened_one(const std::shared_ptr<Opening>& opening);
+  void show_views(const MetadataImage& image);
   void remove_partition(std::shared_ptr<Partition> partition);
+  void remove_directory(std::shared_ptr<Partition> partition);
   void remove_absent(const MetadataImage& image);
 
   Shard& shard_;
   Disk& disk_;
   Checkpoint& checkpoint_;
   DamageReporter& reporter_;
+  ReplicaFindings findings_;
 };
 
 }  // namespace strandline

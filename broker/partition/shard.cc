@@ -4,15 +4,34 @@
 
 #include "broker/logging/log.h"
 #include "broker/partition/partition.h"
+#include "broker/partition/replica_services.h"
 
 namespace strandline {
 
 Shard::Shard(ShardIndex index, ShardResources resources)
     : index_(index), resources_(std::move(resources)) {}
 
-ShardIndex Shard::owner_of(const Uuid& topic_id, PartitionIndex partition) const {
-  return (std::hash<Uuid>{}(topic_id) + static_cast<std::size_t>(partition.value())) %
-         peers_.size();
+// Work that never ran may keep partitions for longer than the shard; their roles need it.
+Shard::~Shard() {
+  for (const auto& [key, partition] : partitions_.all()) partition->drop_role();
+}
+
+ShardIndex Shard::place_among(const Uuid& topic_id, PartitionIndex partition, std::size_t shards) {
+  return (std::hash<Uuid>{}(topic_id) + static_cast<std::size_t>(partition.value())) % shards;
+}
+
+void Shard::propose_isr(IsrRequest request) {
+  if (resources_.propose_isr) resources_.propose_isr(*this, std::move(request));
+}
+
+void Shard::after_checkpoint_round(Task task) {
+  if (!is_in_round_) return task();
+  after_round_.push_back(std::move(task));
+}
+
+void Shard::checkpoint_round_ends() {
+  is_in_round_ = false;
+  for (Task& task : std::exchange(after_round_, {})) task();
 }
 
 void Shard::set_image(std::shared_ptr<const MetadataImage> image) {

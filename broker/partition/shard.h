@@ -30,6 +30,11 @@ namespace strandline {
 
 using ShardIndex = std::size_t;
 
+class Checkpoint;
+class ReplicaTransport;
+class Shard;
+struct IsrRequest;
+
 // What a shard is given by the broker around it. Everything outlives the shard.
 struct ShardResources {
   ShardLoop& loop;
@@ -45,11 +50,18 @@ struct ShardResources {
   Disk& disk;
   // The disk did not keep a promise: the process has to leave.
   std::function<void()> on_disk_failure;
+  // Of the data directory; none: cuts of logs are not told to any.
+  Checkpoint* checkpoint = nullptr;
+  // Of this start of the process: an image that does not show it is from before.
+  Uuid incarnation;
+  // Asks the controller for another ISR. Unset: nobody is asked.
+  std::function<void(Shard&, IsrRequest)> propose_isr;
 };
 
 class Shard {
  public:
   Shard(ShardIndex index, ShardResources resources);
+  ~Shard();
 
   // All shards by index; set once before the loops start.
   void set_peers(std::vector<Shard*> peers) { peers_ = std::move(peers); }
@@ -66,7 +78,15 @@ class Shard {
   bool refuses_changes() const {
     return resources_.refuses_changes.load(std::memory_order_relaxed);
   }
+  Disk& disk() const { return resources_.disk; }
+  Checkpoint* checkpoint() const { return resources_.checkpoint; }
+  const Uuid& incarnation() const { return resources_.incarnation; }
   PartitionTable& partitions() { return partitions_; }
+
+  // How replicas reach other brokers; none: they do not. Set before the loop starts.
+  ReplicaTransport* replicas() const { return replicas_; }
+  void set_replicas(ReplicaTransport* replicas) { replicas_ = replicas; }
+  void propose_isr(IsrRequest request);
   WaitingFetches& waiting_fetches() { return waiting_fetches_; }
 
   // Notes that the checkpoint is behind this partition, by so many bytes more.
@@ -82,6 +102,11 @@ class Shard {
   void when_checkpointed(Task task) { after_checkpoint_.push_back(std::move(task)); }
   std::vector<Task> take_after_checkpoint() { return std::exchange(after_checkpoint_, {}); }
 
+  // Runs `task` when no round of the checkpointer is under way: now, or at its end.
+  void after_checkpoint_round(Task task);
+  void checkpoint_round_begins() { is_in_round_ = true; }
+  void checkpoint_round_ends();
+
   // Removes files of dropped segments on a disk thread.
   void remove_files(std::vector<std::string> files);
   void fail_disk() { resources_.on_disk_failure(); }
@@ -93,7 +118,11 @@ class Shard {
 
   // Where a partition lives. Neighbouring partitions of a topic go to different shards, and the
   // disk does not depend on it.
-  ShardIndex owner_of(const Uuid& topic_id, PartitionIndex partition) const;
+  ShardIndex owner_of(const Uuid& topic_id, PartitionIndex partition) const {
+    return place_among(topic_id, partition, peers_.size());
+  }
+  // The same on a broker with so many shards.
+  static ShardIndex place_among(const Uuid& topic_id, PartitionIndex partition, std::size_t shards);
 
   // The metadata as of the last publication that reached this shard; never null once serving.
   const std::shared_ptr<const MetadataImage>& image() const { return image_; }
@@ -124,6 +153,9 @@ class Shard {
   std::uint64_t bytes_since_checkpoint_ = 0;
   std::function<void()> checkpoint_due_;
   std::vector<Task> after_checkpoint_;
+  bool is_in_round_ = false;
+  std::vector<Task> after_round_;
+  ReplicaTransport* replicas_ = nullptr;
 };
 
 }  // namespace strandline

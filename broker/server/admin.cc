@@ -193,18 +193,19 @@ std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {
   std::vector<PartitionSample> samples;
   samples.reserve(shard.partitions().all().size());
   for (const auto& [key, partition] : shard.partitions().all()) {
-    const PartitionLog& log = partition->log();
+    const PartitionBounds bounds = partition->bounds();
+    const PartitionSizes sizes = partition->sizes();
     samples.push_back({.topic = partition->topic(),
                        .partition = key.partition.value(),
-                       .leader_id = shard.broker_id().value(),
+                       .leader_id = partition->leader_id().value(),
                        .leader_epoch = partition->leader_epoch().value(),
-                       .offline = log.is_offline(),
-                       .log_start_offset = log.log_start_offset().value(),
-                       .log_end_offset = log.log_end_offset().value(),
-                       .high_watermark = log.high_watermark().value(),
-                       .flushed_end = log.flushed_end().value(),
-                       .size_bytes = static_cast<std::int64_t>(log.size_bytes()),
-                       .segments = static_cast<std::int64_t>(log.segment_count())});
+                       .offline = partition->is_offline(),
+                       .log_start_offset = bounds.log_start_offset.value(),
+                       .log_end_offset = bounds.log_end_offset.value(),
+                       .high_watermark = bounds.high_watermark.value(),
+                       .flushed_end = sizes.flushed_end.value(),
+                       .size_bytes = static_cast<std::int64_t>(sizes.bytes),
+                       .segments = static_cast<std::int64_t>(sizes.segments)});
   }
   for (const PartitionKey& key : shard.partitions().offline()) {
     const TopicPtr topic = shard.image()->topic(key.topic_id);

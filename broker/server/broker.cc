@@ -81,6 +81,7 @@ struct Broker::State {
   OnFatal on_fatal;
   MemoryBudget budget;
   Prng prng;
+  Uuid incarnation;  // of this start
   DamageLog damage;
   std::unique_ptr<PosixDisk> disk;
   std::optional<DataDirectory> directory;
@@ -189,14 +190,24 @@ void Broker::State::make_threads() {
                           .refuses_changes = refuses_changes,
                           .settings = settings,
                           .disk = *disk,
-                          .on_disk_failure = [this] { on_fatal(kExitDiskFailed); }});
+                          .on_disk_failure = [this] { on_fatal(kExitDiskFailed); },
+                          .checkpoint = checkpoint.get(),
+                          .incarnation = incarnation,
+                          .propose_isr = {}});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
         std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
     peers.push_back(server->shard.get());
     shards.push_back(std::move(server));
   }
-  for (auto& server : shards) server->shard->set_peers(peers);
+  const RpcIdentity self{.cluster_id = directory->identity().cluster_id,
+                         .node_id = BrokerId{settings.node_id},
+                         .directory_id = directory->identity().directory_id,
+                         .incarnation = incarnation};
+  for (auto& server : shards) {
+    server->shard->set_peers(peers);
+    server->make_replicas(budget, self);
+  }
 }
 
 StartResult Broker::State::open_cluster() {
@@ -431,6 +442,7 @@ void Broker::stop() {
   });
   for (auto& server : state->shards) {
     server->loop.post([&server, &closed] {
+      server->stop_replicas();
       server->connections->close_all(CloseReason::shutdown);
       server->checkpointer->finish([&closed] { closed.count_down(); });
     });

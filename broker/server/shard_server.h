@@ -13,18 +13,29 @@
 #include "broker/partition/partition_manager.h"
 #include "broker/partition/shard.h"
 #include "broker/runtime/shard_loop.h"
+#include "protocol/proto/rpc_messages.h"
 
 namespace strandline {
 
+class ReplicaLinks;
+
 struct ShardServer {
-  ShardServer(ShardIndex index, std::size_t senders, MemoryBudget& budget)
-      : buffers(budget), loop("shard-" + std::to_string(index), SenderSlot{index}, senders) {}
+  ShardServer(ShardIndex index, std::size_t senders, MemoryBudget& budget);
+  ~ShardServer();
+
+  // Once the shard is there.
+  void make_replicas(MemoryBudget& budget, const RpcIdentity& self);
+  // Takes a connection that said this hello to the control loop; on the shard.
+  void adopt_replica(int native_handle, const RpcHello& hello);
+  // Before the partitions are closed; on the shard.
+  void stop_replicas();
 
   ShardMetrics metrics;
   BufferPool buffers;
   // Destroyed before the buffers: work that never ran holds some of them.
   ShardLoop loop;
   std::unique_ptr<Shard> shard;
+  std::unique_ptr<ReplicaLinks> replicas;
   std::unique_ptr<PartitionManager> manager;
   std::unique_ptr<Checkpointer> checkpointer;
   std::unique_ptr<Dispatcher> dispatcher;

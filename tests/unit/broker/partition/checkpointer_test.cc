@@ -69,9 +69,9 @@ TEST_CASE("Checkpointer: unsynced bytes are bounded over all partitions, also th
                                 wall_now(), t.damage);
   REQUIRE(log.has_value());
   t.on_shard([&] {
-    auto partition = std::make_shared<Partition>(t.shard, "t", other, LeaderEpoch{0},
-                                                 std::make_shared<const TopicConfig>(config),
-                                                 std::move(log).value());
+    auto partition = std::make_shared<Partition>(
+        t.shard, "t", other, std::make_shared<const TopicConfig>(config), std::move(log).value());
+    partition->set_view(sole_replica());
     REQUIRE(append_to(*partition, {.value_bytes = 15'000}).has_value());
     t.shard.partitions().insert(other, std::move(partition));
     (void)t.shard.take_dirty();  // as after its last round

@@ -17,9 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "broker/net/buffer_pool.h"
 #include "broker/partition/partition.h"
+#include "broker/partition/replica_services.h"
 #include "broker/partition/shard.h"
 #include "protocol/base/assertion.h"
+#include "protocol/base/prng.h"
 #include "protocol/record/builder.h"
 #include "storage/io/sim_disk.h"
 #include "tests/unit/broker/loop_thread.h"
@@ -78,10 +81,19 @@ class DiskGate {
   int inside_ = 0;
 };
 
+// What a test may give its shard beside a disk.
+struct HarnessOptions {
+  int node = 1;
+  std::uint64_t incarnation = 1;
+  Checkpoint* checkpoint = nullptr;
+  std::function<void(Shard&, IsrRequest)> propose_isr;
+};
+
 class ShardHarness {
  public:
-  explicit ShardHarness(Disk& given)
+  explicit ShardHarness(Disk& given, HarnessOptions options = {})
       : disk(given),
+        incarnation(uuid_of(options.incarnation)),
         shard(0, {.loop = thread.loop,
                   .metrics = metrics,
                   .disk_pool = disk_pool,
@@ -91,7 +103,11 @@ class ShardHarness {
                   .refuses_changes = refuses_changes,
                   .settings = settings,
                   .disk = disk,
-                  .on_disk_failure = [this] { ++disk_failures; }}) {
+                  .on_disk_failure = [this] { ++disk_failures; },
+                  .checkpoint = options.checkpoint,
+                  .incarnation = incarnation,
+                  .propose_isr = std::move(options.propose_isr)}) {
+    settings.node_id = options.node;
     shard.set_peers({&shard});
   }
   ~ShardHarness() { stop(); }
@@ -115,9 +131,17 @@ class ShardHarness {
     return thread.reaches(std::move(condition));
   }
 
+  static Uuid uuid_of(std::uint64_t seed) {
+    Prng prng{seed};
+    return make_uuid(prng);
+  }
+
   Disk& disk;
+  const Uuid incarnation;
   Settings settings;
   ShardMetrics metrics;
+  MemoryBudget budget{1 << 30};
+  BufferPool buffers{budget};
   std::atomic<bool> refuses_writes{false};
   std::atomic<bool> refuses_changes{false};
   std::atomic<int> disk_failures{0};
@@ -186,18 +210,29 @@ class StagedBatches {
   std::list<std::vector<std::byte>> bytes_;
 };
 
+// Of a partition that one broker leads and nobody follows.
+inline PartitionView sole_replica() {
+  return {.leader = BrokerId{1},
+          .leader_epoch = LeaderEpoch{0},
+          .replicas = {BrokerId{1}},
+          .isr = {.partition_epoch = PartitionEpoch{0}, .members = {BrokerId{1}}},
+          .incarnation = Incarnation{1}};
+}
+
 class PartitionHarness : public ShardHarness {
  public:
-  explicit PartitionHarness(Disk& given, const TopicConfig& config = {}) : ShardHarness(given) {
+  explicit PartitionHarness(Disk& given, const TopicConfig& config = {},
+                            const PartitionView& view = sole_replica())
+      : ShardHarness(given) {
     REQUIRE(disk.create_directories("t-0").has_value());
     auto log = PartitionLog::open(disk, "t-0", log_config(config, settings), RecoveryPoint{},
                                   wall_now(), damage);
     REQUIRE(log.has_value());
     on_shard([&] {
-      partition = std::make_shared<Partition>(shard, "t", key, LeaderEpoch{0},
-                                              std::make_shared<const TopicConfig>(config),
-                                              std::move(log).value());
+      partition = std::make_shared<Partition>(
+          shard, "t", key, std::make_shared<const TopicConfig>(config), std::move(log).value());
       shard.partitions().insert(key, partition);
+      partition->set_view(view);
     });
   }
   ~PartitionHarness() { stop(); }

@@ -19,6 +19,10 @@ class ManagerHarness : public ShardHarness {
     CheckpointReport report;
     checkpoint = Checkpoint::open(disk, report).value();
     manager = std::make_unique<PartitionManager>(shard, disk, *checkpoint, damage);
+    REQUIRE(metadata
+                .apply(BrokerRegistrationRecord{
+                    .broker = BrokerId{1}, .incarnation = incarnation, .broker_epoch = 1})
+                .has_value());
   }
   ~ManagerHarness() { stop(); }
 

@@ -1,0 +1,98 @@
+// A partition's replica while it leads: feeds the PartitionLeader core, and does what it asks for.
+//
+// Thread   the shard
+// Owns     the core, and its timer; is owned by the partition for as long as the term lasts
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "broker/partition/replica_services.h"
+#include "broker/partition/stream_read.h"
+#include "broker/runtime/shard_loop.h"
+#include "protocol/base/clock.h"
+#include "replication/metadata/topic_config.h"
+#include "replication/partition/partition_leader.h"
+
+namespace strandline {
+
+class Partition;
+
+class LeaderRole {
+ public:
+  // partition   outlives the role
+  // Needs       the log knows of the term (on_new_leader_epoch), and of none above it
+  LeaderRole(Partition& partition, const PartitionView& view);
+  ~LeaderRole();
+  LeaderRole(const LeaderRole&) = delete;
+  LeaderRole& operator=(const LeaderRole&) = delete;
+
+  const PartitionLeader& core() const { return core_; }
+
+  // Does what the core wanted as it was made.
+  void begin() { drain(); }
+
+  // The log grew, from `first` on, by so many bytes.
+  void on_append(Offset first, Timestamp append_time, std::uint64_t bytes);
+  void on_synced();
+  void on_log_start();
+  void on_isr(const CommittedIsr& isr);
+  void set_config(const TopicConfig& config);
+
+  void on_message(LinkId link, const FollowerMessage& message);
+  void on_link_down(LinkId link);
+  void on_link_room(LinkId link);
+
+ private:
+  struct Stream {
+    StreamName name;
+    LinkId link = kNoLink;
+  };
+  struct Appended {
+    Offset first;
+    Timestamp time;
+  };
+  // What was read last, for the next follower who is to get the same.
+  struct Shared {
+    Offset from;
+    Offset end;
+    std::uint64_t bytes_max = 0;
+    StreamRead read;
+  };
+
+  void drain();
+  void carry_out(const AdvanceHighWatermark& effect);
+  void carry_out(const ServeReaders& effect);
+  void carry_out(const RefuseWaiting& effect);
+  void carry_out(const ProposeIsr& effect);
+  void carry_out(SendToFollower& effect);
+  void carry_out(const ReadBatches& effect);
+
+  LinkId link_of(const StreamName& name) const;
+  void read(const ReadBatches& wanted);
+  void read_cold(const ReadBatches& wanted, ReadPlan plan);
+  void read_ended(const ReadBatches& wanted, Result<StreamRead> read);
+  void fill_times(const Segment& segment, std::vector<BatchClaim>& claims) const;
+  void on_isr_reply(const IsrProposal& proposal, const IsrReply& reply);
+  void move_tail(Offset first, std::uint64_t bytes);
+  void arm_timer();
+
+  Partition& partition_;
+  PartitionLeader core_;
+  const bool has_followers_;
+  bool draining_ = false;
+  std::map<ReplicaId, Stream> streams_;  // the newest of each, and where it came from
+  Stream heard_;                         // of the message that is worked on
+  std::vector<ReadBatches> held_;        // wait for room on their links
+  std::optional<Shared> shared_;         // within one drain
+  std::deque<Appended> appended_;        // when the newest batches came, oldest first
+  std::uint64_t tail_bytes_ = 0;         // since next_tail_
+  Offset next_tail_;
+  std::optional<TimerId> timer_;
+};
+
+}  // namespace strandline

@@ -1,0 +1,275 @@
+// A partition's role: how it changes, what other brokers say to it, and how its log is cut.
+#include <algorithm>
+#include <utility>
+
+#include "broker/logging/log.h"
+#include "broker/partition/follower_role.h"
+#include "broker/partition/leader_role.h"
+#include "broker/partition/log_cut.h"
+#include "broker/partition/partition.h"
+#include "broker/partition/partition_directory.h"
+#include "broker/partition/replica_services.h"
+#include "broker/partition/shard.h"
+#include "protocol/base/assertion.h"
+
+namespace strandline {
+
+// A cut of the log, from the moment it is ordered.
+struct Partition::Cutting {
+  LogCut cut;
+  PartitionBounds bounds;  // of the log before
+  PartitionSizes sizes;
+  bool has_begun = false;
+  std::optional<PartitionView> next_view;
+  std::vector<Task> after;
+};
+
+Partition::Partition(Shard& shard, std::string topic, PartitionKey key,
+                     std::shared_ptr<const TopicConfig> config, std::unique_ptr<PartitionLog> log)
+    : shard_(shard),
+      topic_(std::move(topic)),
+      key_(key),
+      config_(std::move(config)),
+      log_(std::move(log)) {}
+
+Partition::~Partition() = default;
+
+PartitionBounds Partition::bounds() const {
+  if (cut_ != nullptr) return cut_->bounds;
+  return {log_->log_start_offset(), log_->high_watermark(), log_->last_stable_offset(),
+          log_->log_end_offset()};
+}
+
+PartitionSizes Partition::sizes() const {
+  if (cut_ != nullptr) return cut_->sizes;
+  return {log_->flushed_end(), log_->size_bytes(), log_->segment_count()};
+}
+
+PartitionLog& Partition::log() {
+  STRANDLINE_ASSERT(cut_ == nullptr || !cut_->has_begun);
+  return *log_;
+}
+
+// --- the role
+
+void Partition::set_view(const PartitionView& view) {
+  if (abandoned_ || view.isr.partition_epoch.value() < partition_epoch_) return;
+  if (is_cutting()) {
+    cut_->next_view = view;
+    return;
+  }
+  partition_epoch_ = view.isr.partition_epoch.value();
+  const bool is_same = view.leader == leader_id_ && view.leader_epoch == leader_epoch_ &&
+                       view.incarnation.value() == incarnation_;
+  if (!is_same) return take_role(view);
+  if (leader_ != nullptr) return leader_->on_isr(view.isr);
+  const bool is_in_sync =
+      std::ranges::find(view.isr.members, shard_.broker_id()) != view.isr.members.end();
+  if (follower_ == nullptr || !is_in_sync) return;
+  caught_up();
+  follower_->on_in_sync();
+}
+
+void Partition::caught_up() {
+  if (!std::exchange(needs_catch_up_, false)) return;
+  shard_.disk_pool().submit([self = shared_from_this()] {
+    Disk& disk = self->shard_.disk();
+    const Result<void> done = has_all_records_again(disk, self->log_->directory());
+    if (!done) {
+      log_line(LogLevel::warn, "replica",
+               "a replica that has all its records again will be taken for one that has not",
+               {{"topic", self->topic_},
+                {"partition", self->key_.partition},
+                {"error", done.error().message()}});
+    }
+    self->shard_.loop().post([self] {});
+  });
+}
+
+void Partition::take_role(const PartitionView& view) {
+  end_role();
+  leader_id_ = view.leader;
+  leader_epoch_ = view.leader_epoch;
+  incarnation_ = view.incarnation.value();
+  const bool may_act = view.incarnation != kNoIncarnation && view.leader != kNoBroker;
+  if (!may_act || log_->is_offline()) return;
+  if (log_->epochs().latest() > view.leader_epoch) {
+    log_line(LogLevel::error, "replica",
+             "the log holds a later leader's records than the cluster knows of; it is left alone",
+             {{"topic", topic_},
+              {"partition", key_.partition},
+              {"leader_epoch", view.leader_epoch},
+              {"epoch_in_log", log_->epochs().latest()}});
+    return;
+  }
+  if (view.leader == shard_.broker_id()) {
+    caught_up();
+    log_->on_new_leader_epoch(view.leader_epoch);
+    leader_ = std::make_unique<LeaderRole>(*this, view);
+    leader_->begin();
+    plan_next_sync();
+  } else {
+    follower_ = std::make_unique<FollowerRole>(*this, view, last_stream_, needs_catch_up_);
+    follower_->begin();
+  }
+  wake_watches();
+}
+
+// Whoever waits for this leader has to ask the next one.
+void Partition::end_role() {
+  if (leader_ != nullptr) {
+    (void)write_staged();
+    leader_.reset();
+    end_waits(make_error_code(Errc::not_leader_or_follower));
+  }
+  if (follower_ != nullptr) {
+    last_stream_ = follower_->core().last_stream();
+    follower_.reset();
+    wake_watches();
+  }
+  incarnation_ = -1;
+}
+
+void Partition::drop_role() {
+  leader_.reset();
+  follower_.reset();
+}
+
+Errc Partition::may_append(bool acks_all) const {
+  if (leader_ == nullptr) return Errc::not_leader_or_follower;
+  return acks_all ? leader_->core().may_append() : Errc::ok;
+}
+
+bool Partition::may_serve_readers() const {
+  return leader_ == nullptr || leader_->core().may_serve_readers();
+}
+
+// --- other brokers
+
+void Partition::on_follower_message(LinkId link, const FollowerMessage& message) {
+  if (leader_ != nullptr) leader_->on_message(link, message);
+}
+
+void Partition::on_leader_message(LinkId link, const LeaderMessage& message, ByteView bytes) {
+  if (follower_ != nullptr) follower_->on_message(link, message, bytes);
+}
+
+void Partition::on_link_up(LinkId link) {
+  if (follower_ != nullptr) follower_->on_link_up(link);
+}
+
+void Partition::on_link_down(LinkId link) {
+  if (leader_ != nullptr) leader_->on_link_down(link);
+  if (follower_ != nullptr) follower_->on_link_down(link);
+}
+
+void Partition::on_link_room(LinkId link) {
+  if (leader_ != nullptr) leader_->on_link_room(link);
+}
+
+// --- following
+
+void Partition::note_replicated(std::int64_t records, std::uint64_t bytes, std::uint64_t batches) {
+  shard_.metrics().unsynced_bytes.add(static_cast<std::int64_t>(bytes));
+  appends_unsynced_ += batches;
+  records_unsynced_ += records;
+  shard_.mark_dirty(*this, bytes);
+}
+
+// Nobody waits for a sync where flush.on.ack=false; but as long as one is missing, the leader asks.
+void Partition::sync_for_leader() {
+  constexpr std::int64_t kIdleFlushMs = 30'000;
+  if (config_->flush_on_ack || wants_flush()) return plan_sync();
+  flush_in_time(std::min(config_->flush_ms, kIdleFlushMs));
+}
+
+void Partition::follow_log_start(Offset log_start_offset) {
+  const Result<void> deleted = log_->delete_records(log_start_offset);
+  if (!deleted) {
+    log_limited(
+        LogLevel::error, "replica", "log-start", "cannot drop what the leader has deleted",
+        {{"topic", topic_}, {"partition", key_.partition}, {"error", deleted.error().message()}});
+  }
+  shard_.mark_dirty(*this);
+  remove_dropped_files();
+}
+
+// --- cutting the log: ordered -> quiet (no sync, no round of the checkpointer) -> on a disk
+// thread -> made
+
+void Partition::cut_log(const LogCut& cut) {
+  STRANDLINE_ASSERT(!is_cutting());
+  (void)write_staged();
+  auto cutting = std::make_unique<Cutting>();
+  cutting->cut = cut;
+  cutting->bounds = bounds();
+  cutting->sizes = sizes();
+  cut_ = std::move(cutting);
+  // Not inside the call: who orders it is still at work.
+  shard_.loop().post([self = shared_from_this()] { self->begin_cut(); });
+}
+
+void Partition::begin_cut() {
+  if (abandoned_ || sync_running_ || cut_ == nullptr || cut_->has_begun) return;
+  // A snapshot of producers that was taken before must not be written after.
+  shard_.after_checkpoint_round([self = shared_from_this()] { self->run_cut(); });
+}
+
+void Partition::run_cut() {
+  if (abandoned_ || sync_running_ || cut_ == nullptr || cut_->has_begun) return;
+  cut_->has_begun = true;
+  shard_.disk_pool().submit([self = shared_from_this(), cut = cut_->cut] {
+    PartitionLog& log = *self->log_;
+    const std::uint64_t unsynced_before = log.unsynced_bytes();
+    const Result<void> result =
+        cut_durably(log, self->shard_.checkpoint(), self->key_, cut.end, cut.restarts);
+    self->shard_.loop().post(
+        [self, result, unsynced_before] { self->cut_is_made(result, unsynced_before); });
+  });
+}
+
+void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_before) {
+  const std::unique_ptr<Cutting> cut = std::move(cut_);
+  ++cuts_;
+  for (Task& task : cut->after) task();
+  const std::uint64_t unsynced = log_->unsynced_bytes();
+  if (abandoned_) {
+    shard_.metrics().unsynced_bytes.add(-static_cast<std::int64_t>(unsynced_before));
+    return;
+  }
+  shard_.metrics().unsynced_bytes.add(static_cast<std::int64_t>(unsynced) -
+                                      static_cast<std::int64_t>(unsynced_before));
+  log_->set_config(log_config(*config_, shard_.settings()));
+  shard_.mark_dirty(*this);
+  if (!result) {
+    log_line(
+        LogLevel::error, "replica",
+        "the log cannot be cut; the partition is offline until the broker is restarted",
+        {{"topic", topic_}, {"partition", key_.partition}, {"error", result.error().message()}});
+    return end_role();
+  }
+  remove_dropped_files();
+  if (follower_ != nullptr) follower_->on_cut();
+  if (follower_ != nullptr) start_sync();
+  if (cut->next_view) set_view(*cut->next_view);
+}
+
+void Partition::after_cut(Task task) {
+  const bool is_under_way = cut_ != nullptr && cut_->has_begun;
+  if (!is_under_way) return task();
+  cut_->after.push_back(std::move(task));
+}
+
+void Partition::abandon(const ErrorCode& error) {
+  const bool is_ours = cut_ == nullptr || !cut_->has_begun;
+  if (is_ours) (void)write_staged();
+  // No sync will take them off the count any more.
+  if (!abandoned_ && is_ours) {
+    shard_.metrics().unsynced_bytes.add(-static_cast<std::int64_t>(log_->unsynced_bytes()));
+  }
+  abandoned_ = true;
+  end_waits(error);
+  end_role();
+}
+
+}  // namespace strandline

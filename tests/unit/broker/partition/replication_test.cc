@@ -1,0 +1,194 @@
+// A partition on two or three brokers of this process, over real connections.
+#include "tests/unit/broker/partition/replication_harness.h"
+
+namespace strandline {
+namespace {
+
+TEST_CASE("replication: acks=all is answered when all in-sync replicas have it on disk",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  const std::size_t first = t.produce(1, 5, {.records = 2});
+  REQUIRE(t.is_acked(1, first, 5));
+  for (const int node : {1, 2, 3}) {
+    REQUIRE(t.reaches_end(node, 10));
+    CHECK(t[node].on_shard([&] { return t[node].find(t.place)->log().flushed_end(); }) ==
+          Offset{10});
+  }
+  CHECK(t.log_of(1) == t.log_of(2));
+  CHECK(t.log_of(1) == t.log_of(3));
+}
+
+TEST_CASE("replication: what waits is not answered before the last in-sync replica has it",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2});
+  const std::size_t first = t.produce(1);
+  REQUIRE(t[2].reaches([&] { return t[2].find(t.place)->bounds().log_end_offset == Offset{1}; }));
+  CHECK(t[1].bounds(t.place).high_watermark == Offset{0});
+  CHECK_FALSE(t[1].on_shard([&] { return t.ack_at(first).came; }));
+  t.show({3});
+  CHECK(t.is_acked(1, first));
+}
+
+TEST_CASE("replication: a follower that restarts goes on where it was", "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  t.kill(3);
+  const std::size_t later = t.produce(1, 20, {.value_bytes = 1000});
+  t.start(3);
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, later, 20));
+  REQUIRE(t.reaches_end(3, 23));
+  CHECK(t.log_of(1) == t.log_of(3));
+}
+
+TEST_CASE("replication: a tail that only an old leader has is cut when it follows",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  for (const int node : {2, 3}) REQUIRE(t.reaches_end(node, 3));
+  t.kill(2);
+  t.kill(3);
+  const std::size_t lost = t.produce(1, 2, {.value_bytes = 77});
+  t.start(2);
+  t.start(3);
+  t.decide(2, 1, {2, 3});
+  t.show({2, 3});
+  REQUIRE(t.is_acked(2, t.produce(2, 4), 4));
+  REQUIRE(t[1].bounds(t.place).log_end_offset == Offset{5});
+  t.show({1});
+  // Who waited for the old leader is told that it is none.
+  CHECK(t[1].on_shard([&] { return t.ack_at(lost).error; }) ==
+        make_error_code(Errc::not_leader_or_follower));
+  REQUIRE(t.reaches_end(1, 7));
+  for (const int node : {2, 3}) REQUIRE(t.reaches_end(node, 7));
+  CHECK(t.log_of(1) == t.log_of(2));
+  CHECK(t.log_of(1) == t.log_of(3));
+  CHECK(t[1].on_shard([&] { return t[1].find(t.place)->cuts(); }) == 1);
+}
+
+TEST_CASE("replication: the leader asks for an ISR without a follower that is gone, and goes on",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, t.produce(1), 1));
+  t.kill(3);
+  const std::size_t waits = t.produce(1);
+  REQUIRE(t.proposes(1, {1, 2}));
+  CHECK_FALSE(t[1].on_shard([&] { return t.ack_at(waits).came; }));
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2});
+  REQUIRE(t.is_acked(1, waits));
+  // When it is back and has all, the leader wants it in again.
+  t.start(3);
+  t.show({1, 2, 3});
+  REQUIRE(t.reaches_end(3, 2));
+  CHECK(t.proposes(1, {1, 2, 3}));
+}
+
+TEST_CASE("replication: with too few in sync nothing is appended, and waits end", "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, t.produce(1), 1));
+  t.kill(2);
+  t.kill(3);
+  const std::size_t waits = t.produce(1);
+  t.decide(1, 0, {1});
+  t.show({1});
+  t[1].on_shard([&] {
+    CHECK(t.ack_at(waits).error == make_error_code(Errc::not_enough_replicas_after_append));
+    CHECK(t[1].find(t.place)->may_append(true) == Errc::not_enough_replicas);
+    CHECK(t[1].find(t.place)->may_append(false) == Errc::ok);
+  });
+  CHECK(t[1].bounds(t.place).high_watermark == Offset{1});
+}
+
+TEST_CASE("replication: a new leader shows readers nothing before all it has is safe",
+          "[replication]") {
+  ReplicationHarness t{2, {{"min.insync.replicas", "2"}}};
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2});
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  t.kill(1);
+  t.kill(2);
+  t.start(2);
+  t.decide(2, 1, {1, 2});
+  t.show({2});
+  CHECK_FALSE(t[2].on_shard([&] { return t[2].find(t.place)->may_serve_readers(); }));
+  t.start(1);
+  t.show({1, 2});
+  REQUIRE(t[2].reaches([&] { return t[2].find(t.place)->may_serve_readers(); }));
+  CHECK(t[2].bounds(t.place).high_watermark == Offset{3});
+}
+
+TEST_CASE("replication: a follower that lacks what is deleted begins where the leader does",
+          "[replication]") {
+  ReplicationHarness t{2, {{"segment.bytes", "1048576"}, {"min.insync.replicas", "1"}}};
+  t.decide(1, 0, {1});
+  t.show({1, 2});
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  REQUIRE(t.reaches_end(2, 3));
+  t.kill(2);
+  // It was proposed meanwhile, and is waited for until that is decided.
+  t.decide(1, 0, {1});
+  t.show({1});
+  REQUIRE(t.is_acked(1, t.produce(1, 5, {.value_bytes = 600'000}), 5));
+  t[1].on_shard([&] {
+    t[1].find(t.place)->delete_records(Offset{6}, [](const Result<Offset>&) {});
+    CHECK(t[1].find(t.place)->log().first_batch_offset() > Offset{3});
+  });
+  t.start(2);
+  t.show({1, 2});
+  REQUIRE(t.reaches_end(2, 8));
+  CHECK(t[2].reaches([&] { return t[2].find(t.place)->bounds().log_start_offset == Offset{6}; }));
+  CHECK(t.log_of(1) == t.log_of(2));
+}
+
+TEST_CASE("replication: segments end where the leader's end", "[replication]") {
+  ReplicationHarness t{2, {{"segment.bytes", "1048576"}}};
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2});
+  REQUIRE(t.is_acked(1, t.produce(1, 7, {.value_bytes = 400'000}), 7));
+  REQUIRE(t.reaches_end(2, 7));
+  CHECK(t[2].on_shard([&] { return t[2].find(t.place)->log().segment_count(); }) == 4);
+  CHECK(t.log_of(1) == t.log_of(2));
+}
+
+TEST_CASE("replication: a replica that is taken from a broker leaves nothing there",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, t.produce(1), 1));
+  t.replicas = {BrokerId{1}, BrokerId{2}};
+  t.decide(1, 1, {1, 2});
+  t.show({1, 2, 3});
+  CHECK(t[3].on_shard([&] { return t[3].find(t.place) == nullptr; }));
+  CHECK(t[3].reaches([&] { return !t.disks.at(3).disk.exists("t-0").value(); }));
+  CHECK(t.is_acked(1, t.produce(1)));
+}
+
+TEST_CASE("replication: an image from before this start gives no role", "[replication]") {
+  ReplicationHarness t{2};
+  t.decide(1, 0, {1, 2});
+  const auto before = t.metadata.publish();
+  t.kill(1);
+  t.start(1);
+  REQUIRE(t[1].apply(before));
+  CHECK(t[1].on_shard([&] { return t[1].find(t.place)->may_append(false); }) ==
+        Errc::not_leader_or_follower);
+  t.show({1, 2});
+  CHECK(t.is_acked(1, t.produce(1)));
+}
+
+}  // namespace
+}  // namespace strandline
