@@ -12,9 +12,6 @@
 namespace strandline {
 namespace {
 
-// A leader may hear of its term a moment after its followers: until then it knows no streams.
-constexpr std::int64_t kRetryMs = 100;
-
 FollowerLog log_of(const PartitionLog& log, bool needs_catch_up) {
   return {.log_start_offset = log.log_start_offset(),
           .log_end_offset = log.log_end_offset(),
@@ -42,9 +39,7 @@ FollowerRole::FollowerRole(Partition& partition, const PartitionView& view, Stre
                            bool needs_catch_up)
     : partition_(partition),
       leader_(view.leader),
-      core_({.self = partition.shard().broker_id(),
-             .incarnation = view.incarnation,
-             .retry_ms = kRetryMs},
+      core_({.self = partition.shard().broker_id(), .incarnation = view.incarnation},
             view.leader_epoch, log_of(partition.log(), needs_catch_up), last_stream) {}
 
 FollowerRole::~FollowerRole() {

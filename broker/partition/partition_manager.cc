@@ -144,20 +144,29 @@ PartitionView PartitionManager::view_of(const MetadataImage& image, const TopicI
 void PartitionManager::opened_one(const std::shared_ptr<Opening>& opening) {
   if (--opening->outstanding > 0) return;
   // New partitions are there before the image names them; old ones go after it has forgotten them.
+  const std::shared_ptr<const MetadataImage> before = shard_.image();
   shard_.set_image(opening->image);
   remove_absent(*opening->image);
   if (shard_.replicas() != nullptr) shard_.replicas()->on_image(*opening->image);
-  show_views(*opening->image);
+  show_views(before.get(), *opening->image);
   opening->applied();
 }
 
-void PartitionManager::show_views(const MetadataImage& image) {
+// before   the image that was shown until now; none: this is the first
+void PartitionManager::show_views(const MetadataImage* before, const MetadataImage& image) {
+  const auto self_in = [&](const MetadataImage& in) { return in.broker(shard_.broker_id()); };
+  const bool is_same_broker = before != nullptr && before->broker_configs == image.broker_configs &&
+                              self_in(*before) != nullptr && self_in(image) != nullptr &&
+                              self_in(*before)->incarnation == self_in(image)->incarnation;
   // A change of roles wakes clients, whose requests may not find the table half walked.
-  std::vector<std::shared_ptr<Partition>> all;
-  all.reserve(shard_.partitions().all().size());
-  for (const auto& [key, partition] : shard_.partitions().all()) all.push_back(partition);
-  for (const auto& partition : all) {
-    const TopicPtr topic = image.topic(partition->key().topic_id);
+  std::vector<std::pair<std::shared_ptr<Partition>, TopicPtr>> changed;
+  for (const auto& [key, partition] : shard_.partitions().all()) {
+    TopicPtr topic = image.topic(key.topic_id);
+    // An unchanged topic is the same object in both images.
+    if (is_same_broker && before->topic(key.topic_id) == topic) continue;
+    changed.emplace_back(partition, std::move(topic));
+  }
+  for (const auto& [partition, topic] : changed) {
     const auto config = shard_.topic_config(*topic);
     if (&partition->config() != config.get()) partition->set_config(config);
     partition->set_view(view_of(image, *topic, partition->key().partition));

@@ -54,7 +54,7 @@ class PartitionManager {
   void log_opened(const TopicImage& topic, PartitionIndex index,
                   std::shared_ptr<const TopicConfig> config, OpenedLog opened);
   void opened_one(const std::shared_ptr<Opening>& opening);
-  void show_views(const MetadataImage& image);
+  void show_views(const MetadataImage* before, const MetadataImage& image);
   void remove_partition(std::shared_ptr<Partition> partition);
   void remove_directory(std::shared_ptr<Partition> partition);
   void remove_absent(const MetadataImage& image);

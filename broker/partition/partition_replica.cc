@@ -108,6 +108,7 @@ void Partition::take_role(const PartitionView& view) {
     leader_ = std::make_unique<LeaderRole>(*this, view);
     leader_->begin();
     plan_next_sync();
+    if (shard_.replicas() != nullptr) shard_.replicas()->leads(key_);
   } else {
     follower_ = std::make_unique<FollowerRole>(*this, view, last_stream_, needs_catch_up_);
     follower_->begin();

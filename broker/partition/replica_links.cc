@@ -5,6 +5,7 @@
 #include "broker/partition/partition.h"
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
+#include "replication/partition/messages.h"
 
 namespace strandline {
 namespace {
@@ -12,6 +13,8 @@ namespace {
 // What may wait for a link before nothing more is read for it: as much as is sent in a few
 // milliseconds, and a half of what a channel takes.
 constexpr std::uint64_t kWaitingBytesMax = std::uint64_t{4} << 20;
+// Whoever is not kept asks again.
+constexpr std::size_t kEarlyOpensMax = 16'384;
 
 // Another jitter for each connection of each process.
 std::uint64_t seed_of(const Uuid& incarnation, BrokerId broker, std::uint32_t lane) {
@@ -83,6 +86,7 @@ void ReplicaLinks::drop_link(LinkId id) {
   const PartitionSet partitions = std::move(found->second.partitions);
   by_channel_.erase(found->second.channel.get());
   links_.erase(found);
+  std::erase_if(early_, [id](const auto& entry) { return entry.second.link == id; });
   tell(partitions, [id](Partition& partition) { partition.on_link_down(id); });
 }
 
@@ -152,6 +156,8 @@ void ReplicaLinks::leave(const PartitionKey& place, Followed& followed) {
 }
 
 void ReplicaLinks::on_image(const MetadataImage& image) {
+  if (image.brokers == brokers_) return;
+  brokers_ = image.brokers;
   // Who moved, or came back with another data directory, is not who is connected to.
   std::set<Way> moved;
   for (const auto& [way, peer] : peers_) {
@@ -214,6 +220,33 @@ void ReplicaLinks::peer_is_down(const Way& way) {
 
 // --- what comes
 
+// A follower may be told of a term before its leader is.
+bool ReplicaLinks::is_early(const PartitionKey& place, const FollowerMessage& message) const {
+  const Partition* const partition = shard_.partitions().find(place);
+  return std::holds_alternative<OpenStream>(message) &&
+         (partition == nullptr || partition->leader_epoch() < name_of(message).leader_epoch);
+}
+
+void ReplicaLinks::keep_for_later(LinkId link, const PartitionKey& place,
+                                  const FollowerMessage& message) {
+  const std::pair slot{place, name_of(message).replica};
+  if (early_.size() >= kEarlyOpensMax && !early_.contains(slot)) return;
+  early_[slot] = {.link = link, .open = std::get<OpenStream>(message)};
+}
+
+void ReplicaLinks::leads(const PartitionKey& place) {
+  auto at = early_.lower_bound({place, kNoReplica});
+  while (at != early_.end() && at->first.first == place) {
+    const EarlyOpen early = std::move(at->second);
+    at = early_.erase(at);
+    Link* const link = find(early.link);
+    Partition* const partition = shard_.partitions().find(place);
+    if (link == nullptr || partition == nullptr) continue;
+    link->partitions.insert(place);
+    partition->on_follower_message(early.link, early.open);
+  }
+}
+
 void ReplicaLinks::take_follower_entries(RpcChannel& from, const RpcMessage& message) {
   const auto entries = decode_follower_entries(message.message());
   if (!entries) return from.close(RpcClose::malformed, entries.error());
@@ -221,7 +254,12 @@ void ReplicaLinks::take_follower_entries(RpcChannel& from, const RpcMessage& mes
   for (const Placed<FollowerMessage>& entry : entries.value()) {
     Partition* const partition = shard_.partitions().find(entry.place);
     Link* const link = find(id);
-    if (partition == nullptr || link == nullptr) continue;
+    if (link == nullptr) return;
+    if (is_early(entry.place, entry.message)) {
+      keep_for_later(id, entry.place, entry.message);
+      continue;
+    }
+    if (partition == nullptr) continue;
     if (std::holds_alternative<OpenStream>(entry.message)) link->partitions.insert(entry.place);
     partition->on_follower_message(id, entry.message);
   }

@@ -53,10 +53,13 @@ class ReplicaLinks final : public ReplicaTransport {
   void stop();
 
   const RpcMetrics& metrics() const { return metrics_; }
+  // Streams that are wanted of partitions which do not know of their term yet.
+  std::size_t streams_waiting() const { return early_.size(); }
 
   void on_image(const MetadataImage& image) override;
   void follow(const PartitionKey& place, BrokerId leader) override;
   void unfollow(const PartitionKey& place) override;
+  void leads(const PartitionKey& place) override;
   void send(LinkId link, const PartitionKey& place, FollowerMessage message) override;
   void send(LinkId link, const PartitionKey& place, LeaderMessage message,
             std::optional<MemoryPiece> bytes) override;
@@ -87,6 +90,11 @@ class ReplicaLinks final : public ReplicaTransport {
     std::optional<Way> way;  // none: the leader's address is not known
   };
 
+  struct EarlyOpen {
+    LinkId link = kNoLink;
+    OpenStream open;
+  };
+
   LinkId add_link(RpcChannel& channel);
   void drop_link(LinkId link);
   LinkId link_of(const RpcChannel& channel) const;
@@ -100,6 +108,8 @@ class ReplicaLinks final : public ReplicaTransport {
   void peer_is_up(const Way& way, RpcChannel& channel);
   void peer_is_down(const Way& way);
 
+  bool is_early(const PartitionKey& place, const FollowerMessage& message) const;
+  void keep_for_later(LinkId link, const PartitionKey& place, const FollowerMessage& message);
   void take_follower_entries(RpcChannel& from, const RpcMessage& message);
   void take_leader_entries(RpcChannel& from, const RpcMessage& message);
   template <class Tell>
@@ -121,6 +131,8 @@ class ReplicaLinks final : public ReplicaTransport {
   std::unordered_map<const RpcChannel*, LinkId> by_channel_;
   std::map<Way, Peer> peers_;
   std::map<PartitionKey, Followed> followed_;
+  std::map<std::pair<PartitionKey, ReplicaId>, EarlyOpen> early_;
+  std::map<BrokerId, BrokerImage> brokers_;  // of the last image
 };
 
 // Methods 40 to 49 are the replication's.

@@ -66,6 +66,10 @@ class ReplicaTransport {
   virtual void follow(const PartitionKey& place, BrokerId leader) = 0;
   virtual void unfollow(const PartitionKey& place) = 0;
 
+  // The partition leads from here on. Followers may have heard of it before this broker did: what
+  // they said then is told to it now.
+  virtual void leads(const PartitionKey& place) = 0;
+
   // Sent in order at the end of the turn, together with what others have to say; or nowhere, when
   // the link is gone.
   virtual void send(LinkId link, const PartitionKey& place, FollowerMessage message) = 0;

@@ -13,6 +13,7 @@ class FakeTransport final : public ReplicaTransport {
  public:
   void on_image(const MetadataImage&) override {}
   void follow(const PartitionKey&, BrokerId leader) override { followed = leader; }
+  void leads(const PartitionKey&) override {}
   void unfollow(const PartitionKey&) override { followed = kNoBroker; }
   void send(LinkId link, const PartitionKey&, FollowerMessage message) override {
     REQUIRE(link == kLink);

@@ -33,6 +33,23 @@ TEST_CASE("replication: what waits is not answered before the last in-sync repli
   CHECK(t.is_acked(1, first));
 }
 
+TEST_CASE("replication: followers that hear of a term before its leader does are served then",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({2, 3});
+  REQUIRE(t[1].reaches([&] { return t[1].links.streams_waiting() == 2; }));
+  t.show({1});
+  CHECK(t[1].on_shard([&] { return t[1].links.streams_waiting(); }) == 0);
+  CHECK(t.is_acked(1, t.produce(1)));
+  // An earlier leader that has yet to hear of the next one's followers.
+  t.decide(2, 1, {1, 2, 3});
+  t.show({3});
+  REQUIRE(t[2].reaches([&] { return t[2].links.streams_waiting() == 1; }));
+  t.kill(3);
+  CHECK(t[2].reaches([&] { return t[2].links.streams_waiting() == 0; }));
+}
+
 TEST_CASE("replication: a follower that restarts goes on where it was", "[replication]") {
   ReplicationHarness t{3};
   t.decide(1, 0, {1, 2, 3});
