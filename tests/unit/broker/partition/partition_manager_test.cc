@@ -206,6 +206,60 @@ TEST_CASE("PartitionManager: a log that does not open is offline, all others are
   t.on_shard([&] { CHECK(t.shard.partitions().offline().empty()); });
 }
 
+TEST_CASE("PartitionManager: only what this broker has a replica of is opened here",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid ours = t.create("ours");
+  const Uuid theirs = make_uuid(t.prng);
+  REQUIRE(t.metadata.apply(TopicRecord{.topic_id = theirs, .name = "theirs"}).has_value());
+  REQUIRE(t.metadata
+              .apply(PartitionRecord{.topic_id = theirs,
+                                     .partition = PartitionIndex{0},
+                                     .replicas = {BrokerId{2}},
+                                     .isr = {BrokerId{2}},
+                                     .leader = BrokerId{2},
+                                     .leader_epoch = LeaderEpoch{0}})
+              .has_value());
+  t.apply();
+  t.on_shard([&] {
+    CHECK(t.find(ours) != nullptr);
+    CHECK(t.find(theirs) == nullptr);
+    CHECK(t.shard.partitions().offline().empty());
+  });
+  CHECK_FALSE(t.exists("theirs-0"));
+}
+
+TEST_CASE("PartitionManager: it tells what opening the logs has found", "[partition_manager]") {
+  SimDisk disk{1};
+  Uuid cut;
+  {
+    ManagerHarness t{disk};
+    cut = t.create("cut");
+    t.create("bad");
+    t.apply();
+    for (int i = 0; i < 3; ++i) t.produce(cut);
+    REQUIRE(t.reaches_synced(cut));
+    CHECK(t.manager->findings().cut.empty());
+    CHECK(t.manager->findings().damaged.empty());
+  }
+  disk.crash(CrashModel::process_kill());
+  {
+    const auto file = disk.open("cut-0/00000000000000000000.log", OpenMode::read_write).value();
+    REQUIRE(file->truncate(file->size().value() - 1).has_value());
+  }
+  disk.plan({.call = DiskCall::open, .repeat = 1000, .path_part = "bad-0/"});
+  ManagerHarness t{disk};
+  REQUIRE(t.create("cut") == cut);  // the same seed
+  const Uuid bad = t.create("bad");
+  t.apply();
+  const ReplicaFindings found = t.on_shard([&] { return t.manager->findings(); });
+  REQUIRE(found.cut.size() == 1);
+  CHECK(found.cut[0] == ReplicaFindings::Cut{{cut, PartitionIndex{0}}, LeaderEpoch{0}, Offset{2}});
+  REQUIRE(found.damaged.size() == 1);
+  CHECK(found.damaged[0] == PartitionKey{bad, PartitionIndex{0}});
+}
+
 TEST_CASE("PartitionManager: what was acknowledged is there after a power loss",
           "[partition_manager]") {
   SimDisk disk{1};

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/partition/follower_role.h"
 #include "broker/partition/leader_role.h"
 #include "broker/partition/partition_manager.h"
 #include "broker/partition/replica_links.h"

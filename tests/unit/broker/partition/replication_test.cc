@@ -170,6 +170,50 @@ TEST_CASE("replication: a follower that lacks what is deleted begins where the l
   CHECK(t.log_of(1) == t.log_of(2));
 }
 
+TEST_CASE("replication: a damaged replica is put aside and fetched again", "[replication]") {
+  ReplicationHarness t{2, {{"min.insync.replicas", "1"}}};
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2});
+  REQUIRE(t.is_acked(1, t.produce(1, 6), 6));
+  REQUIRE(t.reaches_end(2, 6));
+  BrokerDisk& kept = t.disks.at(2);
+  t[2].on_shard([&] { kept.checkpoint->put(t.place, t[2].find(t.place)->log().checkpoint()); });
+  REQUIRE(kept.checkpoint->write().has_value());
+  t.kill(2);
+  {
+    const std::string path = "t-0/00000000000000000000.log";
+    const auto file = kept.disk.open(path, OpenMode::read_write).value();
+    REQUIRE(file->truncate(file->size().value() / 2).has_value());
+  }
+  t.decide(1, 0, {1});
+  const auto is_told = [&] {
+    const std::vector<PartitionKey> damaged =
+        t[2].on_shard([&] { return t[2].manager.findings().damaged; });
+    return damaged == std::vector{t.place};
+  };
+  t.start(2);
+  t.show({1, 2});
+  CHECK(is_told());
+  REQUIRE(t.reaches_end(2, 6));
+  CHECK(t.log_of(1) == t.log_of(2));
+  const std::vector<std::string> names = kept.disk.list("").value();
+  CHECK(std::ranges::any_of(names, [](const std::string& name) {
+    return name.find(".0-damaged-") != std::string::npos;
+  }));
+  // Another crash does not wash it away, but an ISR that counts it does.
+  t.kill(2);
+  t.start(2);
+  t.show({1, 2});
+  CHECK(is_told());
+  CHECK(t[2].on_shard([&] { return t[2].find(t.place)->follower()->core().needs_catch_up(); }));
+  REQUIRE(t.reaches_end(2, 6));
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2});
+  REQUIRE(t[2].reaches([&] { return !kept.disk.exists("t-0/lacks.records").value(); }));
+  CHECK_FALSE(
+      t[2].on_shard([&] { return t[2].find(t.place)->follower()->core().needs_catch_up(); }));
+}
+
 TEST_CASE("replication: segments end where the leader's end", "[replication]") {
   ReplicationHarness t{2, {{"segment.bytes", "1048576"}}};
   t.decide(1, 0, {1, 2});
