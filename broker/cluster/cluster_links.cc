@@ -36,7 +36,7 @@ RpcPayload payload_of(QuorumFrame frame) {
 
 }  // namespace
 
-ClusterLinks::ClusterLinks(RpcContext& context, Hooks hooks)
+ClusterLinks::ClusterLinks(RpcContext& context, std::uint32_t lanes, Hooks hooks)
     : context_(context), hooks_(std::move(hooks)) {
   handlers_.on_message(kQuorumMethod,
                        [this](RpcChannel&, RpcMessage message) { receive(std::move(message)); });
@@ -48,7 +48,7 @@ ClusterLinks::ClusterLinks(RpcContext& context, Hooks hooks)
                     .attachments = {}});
   });
   server_ = std::make_unique<RpcServer>(
-      context_, handlers_, RpcServerOptions{},
+      context_, handlers_, RpcServerOptions{.lane = kControlLane, .lanes = lanes},
       RpcServer::Hooks{.admit = [this](const RpcHello& hello) -> std::optional<RpcRefusal> {
                          return hooks_.admit ? hooks_.admit(hello) : std::nullopt;
                        },
@@ -57,7 +57,8 @@ ClusterLinks::ClusterLinks(RpcContext& context, Hooks hooks)
                            [this](RpcChannel& channel, RpcClose, ErrorCode) {
                              std::erase(accepted_, &channel);
                              lost(channel.peer());
-                           }});
+                           },
+                       .hand_over = hooks_.hand_over});
 }
 
 ClusterLinks::~ClusterLinks() { close(); }

@@ -26,6 +26,8 @@ class ClusterLinks {
   using Respond = std::function<void(ControllerOutcome)>;
 
   struct Hooks {
+    // Takes a connection for another lane than this one.
+    std::function<void(int native_handle, const RpcHello&)> hand_over;
     // Whether that broker may connect; unset: any may.
     std::function<std::optional<RpcRefusal>(const RpcHello&)> admit;
     std::function<void(const QuorumMessage&)> on_message;
@@ -45,7 +47,8 @@ class ClusterLinks {
   };
 
   // context   outlives it
-  ClusterLinks(RpcContext& context, Hooks hooks);
+  // lanes     how many loops of this broker serve others, this one included
+  ClusterLinks(RpcContext& context, std::uint32_t lanes, Hooks hooks);
   ~ClusterLinks();
 
   // Errors   any resolver or socket code

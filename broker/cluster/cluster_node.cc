@@ -40,8 +40,12 @@ ClusterNode::ClusterNode(Surroundings around, Hooks hooks)
                         .feature_level_max = static_cast<std::uint32_t>(kMetadataVersion)},
                .limits = {}} {
   links_ = std::make_unique<ClusterLinks>(
-      context_,
+      context_, static_cast<std::uint32_t>(around_.shards) + 1,
       ClusterLinks::Hooks{
+          .hand_over =
+              [this](int native_handle, const RpcHello& hello) {
+                hooks_.adopt(hello.lane, native_handle, hello);
+              },
           .admit = [this](const RpcHello& hello) { return admit(hello); },
           .on_message =
               [this](const QuorumMessage& message) {

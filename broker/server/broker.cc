@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <latch>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "broker/server/damage_log.h"
 #include "broker/server/disk_guard.h"
 #include "broker/server/from_settings.h"
+#include "broker/server/isr_requests.h"
 #include "broker/server/shard_server.h"
 #include "broker/version.h"
 #include "protocol/base/assertion.h"
@@ -81,7 +83,6 @@ struct Broker::State {
   OnFatal on_fatal;
   MemoryBudget budget;
   Prng prng;
-  Uuid incarnation;  // of this start
   DamageLog damage;
   std::unique_ptr<PosixDisk> disk;
   std::optional<DataDirectory> directory;
@@ -109,6 +110,8 @@ struct Broker::State {
   std::atomic<std::int64_t> connections{0};
   std::size_t next_shard = 0;
   std::function<void()> on_serving;
+  std::mutex findings_mutex;  // guards the next
+  std::vector<ReplicaFindings> found_by_shard;
 
   ShardServer& first() { return *shards.front(); }
 
@@ -116,6 +119,9 @@ struct Broker::State {
   void make_threads();
   StartResult open_cluster();
   void show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown);
+  void propose_isr(Shard& home, IsrRequest request);
+  void note_findings(const ShardServer& server);
+  BrokerFindings findings();
   void serve();
   StartResult open_listeners();
   void serve_shard(ShardServer& server);
@@ -193,7 +199,10 @@ void Broker::State::make_threads() {
                           .on_disk_failure = [this] { on_fatal(kExitDiskFailed); },
                           .checkpoint = checkpoint.get(),
                           .incarnation = incarnation,
-                          .propose_isr = {}});
+                          .propose_isr =
+                              [this](Shard& home, IsrRequest request) {
+                                propose_isr(home, std::move(request));
+                              }});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
         std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
@@ -204,6 +213,7 @@ void Broker::State::make_threads() {
                          .node_id = BrokerId{settings.node_id},
                          .directory_id = directory->identity().directory_id,
                          .incarnation = incarnation};
+  found_by_shard.resize(count);
   for (auto& server : shards) {
     server->shard->set_peers(peers);
     server->make_replicas(budget, self);
@@ -232,7 +242,14 @@ StartResult Broker::State::open_cluster() {
       ClusterNode::Hooks{
           .show = [this](std::shared_ptr<const MetadataImage> image,
                          std::function<void()> shown) { show(std::move(image), std::move(shown)); },
-          .findings = [] { return BrokerFindings{}; },
+          .findings = [this] { return findings(); },
+          .adopt =
+              [this](std::uint32_t lane, int native_handle, const RpcHello& hello) {
+                ShardServer& server = *shards[lane - kFirstShardLane];
+                server.loop.post([&server, native_handle, hello] {
+                  server.adopt_replica(native_handle, hello);
+                });
+              },
           .disk_full = [this] { return refuses_changes.load(std::memory_order_relaxed); },
           .kafka_address =
               [this] {
@@ -267,12 +284,46 @@ StartResult Broker::State::open_cluster() {
 void Broker::State::show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown) {
   auto outstanding = std::make_shared<std::atomic<std::size_t>>(shards.size());
   for (auto& server : shards) {
-    server->loop.post([&server, image, outstanding, shown] {
-      server->manager->apply(image, [outstanding, shown] {
+    server->loop.post([this, &server, image, outstanding, shown] {
+      server->manager->apply(image, [this, &server, outstanding, shown] {
+        note_findings(*server);
         if (outstanding->fetch_sub(1) == 1) shown();
       });
     });
   }
+}
+
+// What the shards' logs turned out to lack, as of the last image they were shown.
+BrokerFindings Broker::State::findings() {
+  BrokerFindings all;
+  const std::lock_guard lock{findings_mutex};
+  for (const ReplicaFindings& found : found_by_shard) {
+    for (const auto& [place, last_epoch, end] : found.cut) {
+      all.cut.push_back({{place.topic_id, place.partition}, {last_epoch, end}});
+    }
+    for (const PartitionKey& place : found.damaged) {
+      all.damaged.push_back({place.topic_id, place.partition});
+    }
+  }
+  return all;
+}
+
+void Broker::State::note_findings(const ShardServer& server) {
+  const std::lock_guard lock{findings_mutex};
+  found_by_shard[server.shard->index()] = server.manager->findings();
+}
+
+void Broker::State::propose_isr(Shard& home, IsrRequest request) {
+  constexpr Duration kWait = std::chrono::seconds{5};
+  const BrokerImage* self = home.image()->broker(home.broker_id());
+  if (self == nullptr) return;
+  cluster->ask(
+      home.loop(),
+      alter_isr_request(home.broker_id(), self->broker_epoch, request.place, request.proposal),
+      kWait, [done = std::move(request.done)](ControllerOutcome outcome) {
+        // Without an answer it is said again.
+        if (const auto reply = isr_reply_of(outcome)) done(*reply);
+      });
 }
 
 void Broker::State::serve_shard(ShardServer& server) {
