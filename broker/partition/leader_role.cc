@@ -43,7 +43,9 @@ LeaderRole::LeaderRole(Partition& partition, const PartitionView& view)
             {.leader_epoch = view.leader_epoch, .replicas = view.replicas, .isr = view.isr},
             log_of(partition.log()), steady_now()),
       has_followers_(view.replicas.size() > 1),
-      next_tail_(partition.log().log_end_offset()) {}
+      next_tail_(partition.log().log_end_offset()) {
+  core_.set_barred(steady_now(), view.barred);
+}
 
 LeaderRole::~LeaderRole() {
   if (timer_) partition_.shard().loop().cancel(*timer_);
@@ -108,8 +110,10 @@ void LeaderRole::on_log_start() {
   drain();
 }
 
-void LeaderRole::on_isr(const CommittedIsr& isr) {
-  core_.on_isr(steady_now(), isr);
+void LeaderRole::on_view(const PartitionView& view) {
+  const Instant now = steady_now();
+  core_.on_isr(now, view.isr);
+  core_.set_barred(now, view.barred);
   drain();
 }
 

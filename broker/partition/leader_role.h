@@ -40,7 +40,7 @@ class LeaderRole {
   void on_append(Offset first, Timestamp append_time, std::uint64_t bytes);
   void on_synced();
   void on_log_start();
-  void on_isr(const CommittedIsr& isr);
+  void on_view(const PartitionView& view);
   void set_config(const TopicConfig& config);
 
   void on_message(LinkId link, const FollowerMessage& message);

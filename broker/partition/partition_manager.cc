@@ -132,9 +132,15 @@ PartitionView PartitionManager::view_of(const MetadataImage& image, const TopicI
   const PartitionImage& now = topic.partitions[static_cast<std::size_t>(index.value())];
   const BrokerImage* const self = image.broker(shard_.broker_id());
   const bool is_present = self != nullptr && self->incarnation == shard_.incarnation();
+  std::set<ReplicaId> barred;
+  for (const BrokerId replica : now.replicas) {
+    const BrokerImage* const broker = image.broker(replica);
+    if (broker == nullptr || !broker->can_lead()) barred.insert(replica);
+  }
   return {.leader = now.leader,
           .leader_epoch = now.leader_epoch,
           .replicas = now.replicas,
+          .barred = std::move(barred),
           .isr = {.partition_epoch = PartitionEpoch{now.partition_epoch},
                   .members = now.isr,
                   .min_insync_replicas = shard_.topic_config(topic)->min_insync_replicas},
@@ -152,12 +158,23 @@ void PartitionManager::opened_one(const std::shared_ptr<Opening>& opening) {
   opening->applied();
 }
 
+namespace {
+
+bool same_brokers_can_lead(const MetadataImage& a, const MetadataImage& b) {
+  return std::ranges::equal(a.brokers, b.brokers, [](const auto& one, const auto& other) {
+    return one.first == other.first && one.second.can_lead() == other.second.can_lead();
+  });
+}
+
+}  // namespace
+
 // before   the image that was shown until now; none: this is the first
 void PartitionManager::show_views(const MetadataImage* before, const MetadataImage& image) {
   const auto self_in = [&](const MetadataImage& in) { return in.broker(shard_.broker_id()); };
   const bool is_same_broker = before != nullptr && before->broker_configs == image.broker_configs &&
                               self_in(*before) != nullptr && self_in(image) != nullptr &&
-                              self_in(*before)->incarnation == self_in(image)->incarnation;
+                              self_in(*before)->incarnation == self_in(image)->incarnation &&
+                              same_brokers_can_lead(*before, image);
   // A change of roles wakes clients, whose requests may not find the table half walked.
   std::vector<std::pair<std::shared_ptr<Partition>, TopicPtr>> changed;
   for (const auto& [key, partition] : shard_.partitions().all()) {

@@ -62,7 +62,7 @@ void Partition::set_view(const PartitionView& view) {
   const bool is_same = view.leader == leader_id_ && view.leader_epoch == leader_epoch_ &&
                        view.incarnation.value() == incarnation_;
   if (!is_same) return take_role(view);
-  if (leader_ != nullptr) return leader_->on_isr(view.isr);
+  if (leader_ != nullptr) return leader_->on_view(view);
   const bool is_in_sync =
       std::ranges::find(view.isr.members, shard_.broker_id()) != view.isr.members.end();
   if (follower_ == nullptr || !is_in_sync) return;

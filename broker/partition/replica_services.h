@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "broker/net/output_queue.h"
@@ -44,6 +45,7 @@ struct PartitionView {
   BrokerId leader = kNoBroker;
   LeaderEpoch leader_epoch;
   std::vector<ReplicaId> replicas;
+  std::set<ReplicaId> barred;  // of these, whose brokers are fenced or about to stop
   CommittedIsr isr;
   // Of this broker. None: the image does not show its present start, and says nothing of what it
   // may do.

@@ -195,9 +195,15 @@ Decision<IsrAnswer> Controller::alter_isr(BrokerId leader, std::int64_t broker_e
           *found.topic, proposal.place.partition, leader, true,
           [&](PartitionChange& next, const PartitionImage&) { next.set_isr(isr); },
           decision.records);
-      if (decision.records.size() > records_before) {
-        answer.partition = image_of(std::get<PartitionRecord>(decision.records.back()));
+      if (decision.records.size() == records_before) {
+        // A leader that proposes what is so already wants to know that nothing older can be taken
+        // any more: only a newer partition epoch tells.
+        PartitionImage same = *found.partition;
+        ++same.partition_epoch;
+        decision.records.emplace_back(
+            record_of(proposal.place.topic_id, proposal.place.partition, same));
       }
+      answer.partition = image_of(std::get<PartitionRecord>(decision.records.back()));
     }
     decision.items.push_back(std::move(answer));
   }

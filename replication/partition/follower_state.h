@@ -50,6 +50,7 @@ struct FollowerState {
   Instant asked_at;  // last time it was heard or asked to speak
 
   // The controller refused a proposal for its sake: not named, not proposed, until then.
+  bool barred = false;  // its broker is fenced, or about to stop
   std::optional<Instant> refused_until;
 
   Offset safe_end(bool flush_on_ack) const { return flush_on_ack ? flushed : appended; }

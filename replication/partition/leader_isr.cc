@@ -30,8 +30,8 @@ bool PartitionLeader::is_near(const FollowerState& follower, Instant now) const 
 }
 
 bool PartitionLeader::may_join(const FollowerState& follower, Instant now) const {
-  return follower.is_streaming() && !follower.stalled && !follower.refused_until.has_value() &&
-         is_near(follower, now);
+  return follower.is_streaming() && !follower.stalled && !follower.barred &&
+         !follower.refused_until.has_value() && is_near(follower, now);
 }
 
 void PartitionLeader::consider_isr(Instant now) {
@@ -97,6 +97,11 @@ void PartitionLeader::on_isr_refused(Instant now, PartitionEpoch expected, Errc 
   refused_until_ = now + retry();
   const auto follower = followers_.find(at_fault);
   if (follower != followers_.end()) follower->second.refused_until = now + lag_max();
+  settle(now);
+}
+
+void PartitionLeader::set_barred(Instant now, const std::set<ReplicaId>& replicas) {
+  for (auto& [replica, follower] : followers_) follower.barred = replicas.contains(replica);
   settle(now);
 }
 

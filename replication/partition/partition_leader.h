@@ -151,6 +151,10 @@ class PartitionLeader {
   // at_fault   who may not be in the ISR, or not under that incarnation; kNoReplica: nobody
   void on_isr_refused(Instant now, PartitionEpoch expected, Errc reason, ReplicaId at_fault);
 
+  // These replicas may not join the ISR: their brokers are fenced, or about to stop. The controller
+  // would refuse them, and a refused addition is in doubt until another change is committed.
+  void set_barred(Instant now, const std::set<ReplicaId>& replicas);
+
   // Needs    min_insync_replicas >= 1
   void set_topic_config(Instant now, std::int32_t min_insync_replicas, bool flush_on_ack,
                         std::int64_t replica_lag_ms_max);

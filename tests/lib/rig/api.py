@@ -11,6 +11,8 @@ CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 20, 21, 22
 FIND_COORDINATOR, INCREMENTAL_ALTER_CONFIGS = 10, 44
 
 OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE = 1, 2, 3, 10
+LEADER_NOT_AVAILABLE, NOT_LEADER, REQUEST_TIMED_OUT = 5, 6, 7
+NOT_ENOUGH_REPLICAS, NOT_ENOUGH_REPLICAS_AFTER_APPEND = 19, 20
 INVALID_REQUIRED_ACKS, TOPIC_ALREADY_EXISTS = 21, 36
 UNSUPPORTED_VERSION, INVALID_REQUEST, OUT_OF_ORDER, INVALID_PRODUCER_EPOCH = 35, 42, 45, 47
 TRANSACTIONAL_ID_FAILED, STORAGE_ERROR, INVALID_RECORD = 53, 56, 87
@@ -103,10 +105,37 @@ def metadata(wire, topics=None):
     return dict(answer.array(topic))
 
 
-def create_topic_body(name, partitions, configs, seconds=30):
-    """CreateTopics v2."""
+Placed = namedtuple("Placed", "error leader replicas isr")
+
+
+def placement(wire, topic):
+    """{partition: Placed} of a topic; nothing when there is no such topic."""
+    def broker(a):
+        return a.int32(), a.string(), a.int32(), a.string()
+
+    def partition(a):
+        error, number, leader = a.int16(), a.int32(), a.int32()
+        return number, Placed(error, leader, a.array(lambda b: b.int32()), a.array(lambda b: b.int32()))
+
+    def one(a):
+        error, name = a.int16(), a.string()
+        a.int8()
+        return name, (error, dict(a.array(partition)))
+
+    answer = wire.call(METADATA, 1, metadata_body([topic]))
+    answer.array(broker)
+    answer.int32()
+    return dict(answer.array(one)).get(topic, (0, {}))[1]
+
+
+def create_topic_body(name, partitions, configs, seconds=30, replicas=1):
+    """CreateTopics v2; `replicas` is a number, or lists of brokers by partition."""
     each = [string(key) + nullable(str(value)) for key, value in configs.items()]
-    body = array([string(name) + struct.pack(">ih", partitions, 1) + array([]) + array(each)])
+    listed = [] if isinstance(replicas, int) else [
+        struct.pack(">i", number) + array([struct.pack(">i", broker) for broker in brokers])
+        for number, brokers in enumerate(replicas)]
+    numbers = (partitions, replicas) if isinstance(replicas, int) else (-1, -1)
+    body = array([string(name) + struct.pack(">ih", *numbers) + array(listed) + array(each)])
     return body + struct.pack(">ib", int(seconds * 1000), 0)
 
 
@@ -116,10 +145,11 @@ def read_created(answer):
     return answer.array(lambda a: (a.string(), a.int16(), a.string()))[0][1]
 
 
-def create_topic(wire, name, partitions=1, **configs):
+def create_topic(wire, name, partitions=1, replicas=1, **configs):
     """The error. Dots of a config's name are written as underscores."""
     configs = {key.replace("_", "."): value for key, value in configs.items()}
-    return read_created(wire.call(CREATE_TOPICS, 2, create_topic_body(name, partitions, configs)))
+    body = create_topic_body(name, partitions, configs, replicas=replicas)
+    return read_created(wire.call(CREATE_TOPICS, 2, body))
 
 
 def delete_topic(wire, name):

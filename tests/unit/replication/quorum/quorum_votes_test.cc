@@ -242,7 +242,10 @@ TEST_CASE("Quorum: who asks in vain for a vote learns that it is not needed any 
   CHECK(t.core->role() == QuorumRole::prospective);
   CHECK(t.to_persist.empty());
   refusal.voters_settled = log_end(1, 1);
-  SECTION("while it asks") { t.hear(refusal); }
+  SECTION("while it asks") {
+    t.hear(refusal);
+    CHECK(t.last<VoteRequest>(2) != nullptr);
+  }
   SECTION("or late") {
     refusal.asked = LeaderEpoch{9};
     t.hear(refusal);

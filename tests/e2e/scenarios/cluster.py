@@ -1,0 +1,207 @@
+"""Three brokers that are one cluster: founded, hurt, and looked at from outside."""
+
+import shutil
+import time
+
+from rig import api
+from rig.batch import batch
+from rig.broker import Broker, free_port
+from rig.cluster import Cluster
+from rig.wire import Wire
+from rig.writer import Writer, doubled, lost, read_all
+
+TOPIC = "replicated"
+# Generous: machines that do other work are slow. Figures are for the benchmarks.
+TAKE_OVER_SECONDS = 5
+CATCH_UP_SECONDS = 20
+
+
+def _until(condition, seconds=CATCH_UP_SECONDS):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return True
+        except (OSError, KeyError, IndexError):
+            pass
+        time.sleep(0.01)
+    return False
+
+
+def _placed(cluster, topic=TOPIC, partition=0):
+    node = next(node for node, broker in cluster.brokers.items() if broker.alive())
+    with Wire(cluster[node].port) as wire:
+        return api.placement(wire, topic)[partition]
+
+
+def _in_sync(cluster, count, topic=TOPIC):
+    return _until(lambda: len(_placed(cluster, topic).isr) == count)
+
+
+def _voters(cluster, node):
+    return {one["node_id"] for one in cluster.get(node, "/v1/quorum")["members"] if one["voter"]}
+
+
+def _found(tally, cluster):
+    cluster.start()
+    tally.check("cluster: three brokers found one cluster",
+                len({cluster.get(node, "/v1/cluster")["cluster_id"] for node in cluster.brokers}) == 1)
+    tally.check("cluster: all three become voters",
+                _until(lambda: all(_voters(cluster, n) == {1, 2, 3} for n in cluster.brokers)))
+    controller = cluster.controller()
+    other = next(node for node in cluster.brokers if node != controller)
+    with Wire(cluster[other].port) as wire:
+        made = api.create_topic(wire, TOPIC, 1, replicas=3)
+        placed = api.placement(wire, TOPIC)[0]
+    tally.check("cluster: a broker that is not the controller creates a topic, and shows it at once",
+                made == 0 and len(placed.replicas) == 3 and placed.leader in placed.replicas,
+                (made, placed))
+
+
+def _replicate(tally, cluster):
+    writer = Writer(cluster, TOPIC)
+    for i in range(50):
+        writer.write([b"a%d-%d" % (i, j) for j in range(4)])
+    leader = _placed(cluster).leader
+
+    def same():
+        ends = [cluster.get(node, f"/v1/topics/{TOPIC}")["partitions"][0] for node in cluster.brokers]
+        return all(end["high_watermark"] == end["log_end_offset"] == 200 for end in ends)
+
+    tally.check("cluster: every replica has every record, and knows that they are committed",
+                _until(same))
+    follower = next(node for node in cluster.brokers if node != leader)
+    with Wire(cluster[follower].port) as wire:
+        produced = api.produce(wire, TOPIC, batch([b"x"]))
+    tally.check("cluster: a follower refuses producers with NOT_LEADER_OR_FOLLOWER",
+                produced.error == api.NOT_LEADER, produced)
+    return writer
+
+
+def _kill_leader(tally, cluster, writer):
+    for round_ in range(3):
+        leader = _placed(cluster).leader
+        writer.write([b"before %d" % round_])
+        cluster[leader].kill()
+        took = writer.write([b"after %d" % round_], TAKE_OVER_SECONDS)
+        tally.check("cluster: after kill -9 of the leader another acknowledges",
+                    _placed(cluster).leader != leader, f"{took:.3f} s")
+        print(f"# cluster: leader killed, next acknowledgement after {took * 1000:.0f} ms", flush=True)
+        cluster.start([leader])
+        tally.check("cluster: the killed broker comes back into sync", _in_sync(cluster, 3))
+
+
+def _kill_controller(tally, cluster, writer):
+    controller = cluster.controller()
+    cluster[controller].kill()
+    began = time.monotonic()
+    cluster.controller()
+    print(f"# cluster: controller killed, the next after {(time.monotonic() - began) * 1000:.0f} ms",
+          flush=True)
+    other = next(node for node in cluster.brokers if node != controller)
+    with Wire(cluster[other].port) as wire:
+        made = api.create_topic(wire, "after-the-controller", 2, replicas=2)
+    tally.check("cluster: without the controller another decides", made == 0, made)
+    writer.write([b"without the controller"])
+    cluster.start([controller])
+    tally.check("cluster: a controller that was killed comes back into sync", _in_sync(cluster, 3))
+
+
+def _too_few(tally, cluster):
+    placed = _placed(cluster)
+    pair = [placed.replicas[0], placed.replicas[1]]
+    with Wire(cluster[pair[0]].port) as wire:
+        made = api.create_topic(wire, "pair", replicas=[pair], min_insync_replicas=2)
+        tally.check("cluster: a topic on two named brokers is created", made == 0, made)
+    writer = Writer(cluster, "pair")
+    writer.write([b"two have it"])
+    leader = _placed(cluster, "pair").leader
+    gone = next(node for node in pair if node != leader)
+    cluster[gone].kill()
+    tally.check("cluster: a dead replica leaves the ISR", _in_sync(cluster, 1, "pair"))
+    with Wire(cluster[leader].port) as wire:
+        refused = api.produce(wire, "pair", batch([b"one has it"]))
+        taken = api.produce(wire, "pair", batch([b"acks=1"]), acks=1)
+    tally.check("cluster: below min.insync.replicas acks=all is refused with NOT_ENOUGH_REPLICAS",
+                refused.error == api.NOT_ENOUGH_REPLICAS, refused)
+    tally.check("cluster: and acks=1 is not", taken.error == 0, taken)
+    cluster.start([gone])
+    tally.check("cluster: it comes back into the ISR", _in_sync(cluster, 2, "pair"))
+    writer.write([b"two again"])
+
+
+def _stop_in_order(tally, cluster, writer):
+    for node in cluster.brokers:
+        cluster[node].process.terminate()
+        writer.write([b"while %d stops" % node], TAKE_OVER_SECONDS)
+        status = cluster[node].process.wait(20)
+        tally.check("cluster: a broker that is stopped ends with status 0", status == 0, status)
+        cluster.start([node])
+        tally.check("cluster: and comes back into sync", _in_sync(cluster, 3))
+
+
+def _lose_a_disk(tally, cluster, writer):
+    node = next(n for n in cluster.brokers if n != _placed(cluster).leader)
+    before = cluster.get(node, "/v1/quorum")["members"]
+    cluster[node].kill()
+    shutil.rmtree(cluster[node].data)
+    cluster.start([node])
+    tally.check("cluster: a broker whose disk was lost is filled again by the others",
+                _in_sync(cluster, 3), before)
+    tally.check("cluster: and votes again, with its new directory",
+                _until(lambda: _voters(cluster, node) == {1, 2, 3}))
+    writer.write([b"with a new disk"])
+
+
+def _kill_all(tally, cluster, writer):
+    for broker in cluster.brokers.values():
+        broker.kill()
+    cluster.start()
+    writer.write([b"after all were killed"])
+    found = read_all(cluster, TOPIC)
+    tally.check("cluster: no acknowledged record is lost", not lost(writer, found),
+                lost(writer, found)[:5])
+    tally.check("cluster: no record is there twice", not doubled(found), doubled(found)[:5])
+
+
+def _join(tally, options, cluster):
+    home = f"{cluster.work}/broker-4"
+    fourth = Broker(options.broker, f"{home}/data",
+                    ["node.id=4", f"rpc.listen=127.0.0.1:{free_port()}",
+                     f"cluster.join=127.0.0.1:{cluster.rpc[2]}"])
+    cluster.brokers[4] = fourth
+    try:
+        fourth.start(wait=False)
+        cluster.await_serving(4)
+        with Wire(fourth.port) as wire:
+            made = api.create_topic(wire, "on-the-fourth", replicas=[[4, 1]])
+        writer = Writer(cluster, "on-the-fourth")
+        writer.write([b"here"])
+        tally.check("cluster: a broker joins a running cluster and leads", made == 0 and
+                    _placed(cluster, "on-the-fourth").leader == 4, made)
+        tally.check("cluster: a fourth broker is no voter", _voters(cluster, 4) == {1, 2, 3})
+    finally:
+        fourth.kill()
+        del cluster.brokers[4]
+
+
+def run(tally, options):
+    cluster = Cluster(options.broker)
+    try:
+        _found(tally, cluster)
+        writer = _replicate(tally, cluster)
+        _kill_leader(tally, cluster, writer)
+        _kill_controller(tally, cluster, writer)
+        _too_few(tally, cluster)
+        _stop_in_order(tally, cluster, writer)
+        _lose_a_disk(tally, cluster, writer)
+        _kill_all(tally, cluster, writer)
+        _join(tally, options, cluster)
+    except Exception:
+        for node, broker in cluster.brokers.items():
+            print(f"--- broker {node}\n{broker.log_tail()}", flush=True)
+        raise
+    finally:
+        cluster.kill()
+        if not options.keep:
+            shutil.rmtree(cluster.work, ignore_errors=True)
