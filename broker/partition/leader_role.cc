@@ -144,8 +144,15 @@ void LeaderRole::on_link_down(LinkId link) {
   on_link_room(link);
 }
 
-void LeaderRole::on_link_room(LinkId) {
-  for (const ReadBatches& wanted : std::exchange(held_, {})) carry_out(wanted);
+void LeaderRole::on_link_room(LinkId link) {
+  for (const ReadBatches& wanted : std::exchange(held_, {})) {
+    const LinkId its = link_of(wanted.name);
+    if (its == link || its == kNoLink) {
+      carry_out(wanted);
+    } else {
+      held_.push_back(wanted);
+    }
+  }
   drain();
 }
 

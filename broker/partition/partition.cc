@@ -138,7 +138,7 @@ void Partition::fail_append(const ErrorCode& error) {
   // Nothing of an offline log is synced any more: whoever waits for that would wait for ever.
   end_waits(make_error_code(Errc::kafka_storage_error));
   if (follower_ == nullptr) return;
-  shard_.loop().post([self = shared_from_this()] { self->end_role(); });
+  shard_.loop().post([self = shared_from_this()] { self->end_role(Waits::end); });
 }
 
 void Partition::when_committed(Offset end, Committed done) {

@@ -247,7 +247,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // partition_replica.cc
   void take_role(const PartitionView& view);
-  void end_role();
+  enum class Waits : std::uint8_t { end, stay };
+  void end_role(Waits waits);
   void caught_up();
   void begin_cut();
   void run_cut();

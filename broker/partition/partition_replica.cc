@@ -87,12 +87,15 @@ void Partition::caught_up() {
 }
 
 void Partition::take_role(const PartitionView& view) {
-  end_role();
+  const bool may_act = view.incarnation != kNoIncarnation && view.leader != kNoBroker;
+  // What it has appended stays, so who waits may go on to wait.
+  const bool goes_on = leads() && may_act && view.leader == shard_.broker_id();
+  end_role(goes_on ? Waits::stay : Waits::end);
   leader_id_ = view.leader;
   leader_epoch_ = view.leader_epoch;
   incarnation_ = view.incarnation.value();
-  const bool may_act = view.incarnation != kNoIncarnation && view.leader != kNoBroker;
-  if (!may_act || log_->is_offline()) return;
+  const ErrorCode no_role = make_error_code(Errc::not_leader_or_follower);
+  if (!may_act || log_->is_offline()) return end_waits(no_role);
   if (log_->epochs().latest() > view.leader_epoch) {
     log_line(LogLevel::error, "replica",
              "the log holds a later leader's records than the cluster knows of; it is left alone",
@@ -100,13 +103,16 @@ void Partition::take_role(const PartitionView& view) {
               {"partition", key_.partition},
               {"leader_epoch", view.leader_epoch},
               {"epoch_in_log", log_->epochs().latest()}});
-    return;
+    return end_waits(no_role);
   }
   if (view.leader == shard_.broker_id()) {
     caught_up();
     log_->on_new_leader_epoch(view.leader_epoch);
     leader_ = std::make_unique<LeaderRole>(*this, view);
     leader_->begin();
+    if (may_append(true) != Errc::ok) {
+      refuse_waiting(make_error_code(Errc::not_enough_replicas_after_append));
+    }
     plan_next_sync();
     if (shard_.replicas() != nullptr) shard_.replicas()->leads(key_);
   } else {
@@ -117,11 +123,11 @@ void Partition::take_role(const PartitionView& view) {
 }
 
 // Whoever waits for this leader has to ask the next one.
-void Partition::end_role() {
+void Partition::end_role(Waits waits) {
   if (leader_ != nullptr) {
     (void)write_staged();
     leader_.reset();
-    end_waits(make_error_code(Errc::not_leader_or_follower));
+    if (waits == Waits::end) end_waits(make_error_code(Errc::not_leader_or_follower));
   }
   if (follower_ != nullptr) {
     last_stream_ = follower_->core().last_stream();
@@ -247,7 +253,7 @@ void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_b
         LogLevel::error, "replica",
         "the log cannot be cut; the partition is offline until the broker is restarted",
         {{"topic", topic_}, {"partition", key_.partition}, {"error", result.error().message()}});
-    return end_role();
+    return end_role(Waits::end);
   }
   remove_dropped_files();
   if (follower_ != nullptr) follower_->on_cut();
@@ -270,7 +276,7 @@ void Partition::abandon(const ErrorCode& error) {
   }
   abandoned_ = true;
   end_waits(error);
-  end_role();
+  end_role(Waits::end);
 }
 
 }  // namespace strandline

@@ -245,6 +245,19 @@ TEST_CASE("LeaderRole: a follower gets the bytes of the log, with what is to be 
   });
 }
 
+TEST_CASE("LeaderRole: who waits for a leader that leads on goes on to wait", "[replica]") {
+  SimDisk disk{1};
+  RoleHarness t{disk};
+  t.view(view_of(1, 1));
+  t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  REQUIRE(t.reaches([&] { return t.partition->log().flushed_end() == Offset{1}; }));
+  t.view(view_of(1, 2));
+  CHECK(t.on_shard([&] { return t.acks_come(); }) == 0);
+  t.view(view_of(1, 3, {BrokerId{1}}));
+  CHECK(t.on_shard([&] { return t.acks_come(); }) == 1);
+  CHECK_FALSE(t.acks.at(0).error);
+}
+
 TEST_CASE("LeaderRole: who waits for a leader that is deposed hears of it", "[replica]") {
   SimDisk disk{1};
   RoleHarness t{disk};
