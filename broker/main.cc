@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "broker/cluster/forced_recovery.h"
 #include "broker/config/load.h"
 #include "broker/logging/log.h"
 #include "broker/server/broker.h"
@@ -54,6 +55,23 @@ int serve(Settings settings) {
   return EXIT_SUCCESS;
 }
 
+// Status 0: it is done; 3: it was only told what it would cost.
+int recover(const Settings& settings, bool accept_loss) {
+  constexpr int kOnlyTold = 3;
+  const ForcedRecovery recovery = recover_as_lone_voter(settings, accept_loss);
+  if (recovery.failed) {
+    std::fprintf(stderr, "strandlined: %s\n", recovery.text.c_str());
+    return kExitBadStart;
+  }
+  std::fputs(recovery.text.c_str(), stdout);
+  std::fputs(recovery.done
+                 ? "Done: this broker is the only voter. Start it; others join it again with empty "
+                   "data directories.\n"
+                 : "Nothing was changed. With --accept-loss as well, it will be.\n",
+             stdout);
+  return recovery.done ? EXIT_SUCCESS : kOnlyTold;
+}
+
 // Left alone, the allocator learns to serve large buffers from its heaps, where each that is freed
 // stays behind whatever lies above it: the process would hold some multiple of memory.budget. So
 // they have pages of their own, given back at once; BufferPool keeps those that are used all the
@@ -72,6 +90,9 @@ int run(int argc, char** argv) {
       std::fprintf(stderr, "strandlined: %s\n", problem.c_str());
     }
     return kExitBadUsage;
+  }
+  if (command_line.recover_lone_voter) {
+    return recover(loaded.settings, command_line.accept_loss);
   }
   LogLevel level = LogLevel::info;
   if (parse_log_level(loaded.settings.log_level, level)) set_log_level(level);

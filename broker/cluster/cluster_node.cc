@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "broker/cluster/rpc_addresses.h"
 #include "broker/logging/log.h"
 #include "broker/rpc/handshake.h"
 #include "protocol/base/errc.h"
@@ -197,6 +198,7 @@ void ClusterNode::make_node(OpenedLog opened) {
                     .rpc = rpc_,
                     .rack = settings.rack.empty() ? std::optional<std::string>{}
                                                   : std::optional{settings.rack},
+                    .clean = around_.clean,
                     .shards = around_.shards},
           .stop_wait_max = std::chrono::milliseconds{settings.controlled_shutdown_max_ms}},
       hooks_.findings, hooks_.serving);

@@ -46,6 +46,7 @@ class ClusterNode {
     MemoryBudget& budget;
     ControllerConfig controller;
     Uuid incarnation;
+    bool clean = false;  // the process before this one ended in order
     std::int32_t shards = 0;
     std::uint64_t seed = 0;
     SenderSlot slot;

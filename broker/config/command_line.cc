@@ -17,6 +17,8 @@ struct Options {
   std::string explain;
   std::vector<std::string> set;
   bool check_config = false;
+  bool recover_lone_voter = false;
+  bool accept_loss = false;
   bool version = false;
 };
 
@@ -40,6 +42,10 @@ void describe(CLI::App& app, Options& options) {
       ->option_text("[KEY]")
       ->expected(0, 1);
   app.add_flag("--check-config", options.check_config, "Check the settings, print them and exit");
+  app.add_flag("--recover-lone-voter", options.recover_lone_voter,
+               "With the majority of the cluster's voters gone for good: says what making this "
+               "broker the only voter would give up, and exits");
+  app.add_flag("--accept-loss", options.accept_loss, "With --recover-lone-voter: does it");
   app.add_flag("--version", options.version, "Print the version and exit");
 }
 
@@ -88,6 +94,12 @@ std::variant<CommandLine, CommandLineExit> parse_command_line(int argc, const ch
   CommandLine out;
   if (!options.config.empty()) out.config_file = options.config;
   out.check_config = options.check_config;
+  out.recover_lone_voter = options.recover_lone_voter;
+  out.accept_loss = options.accept_loss;
+  if (out.accept_loss && !out.recover_lone_voter) {
+    return CommandLineExit{"strandlined: --accept-loss goes with --recover-lone-voter\nSee --help.\n",
+                           true};
+  }
   if (const auto problem = read_overrides(app, options, out)) {
     return CommandLineExit{"strandlined: " + *problem + "\nSee --help.\n", true};
   }

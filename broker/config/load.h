@@ -26,6 +26,10 @@ struct CommandLine {
   std::optional<std::string> config_file;
   std::vector<std::pair<std::string, std::string>> overrides;  // --set, --data, --listen, in order
   bool check_config = false;
+  // Make this data directory's broker the only voter: says what is given up, does it with
+  // accept_loss.
+  bool recover_lone_voter = false;
+  bool accept_loss = false;
 };
 
 // The command line is dealt with: print `text` (to stderr if `failed`) and exit.

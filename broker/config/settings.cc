@@ -264,19 +264,6 @@ std::optional<std::vector<NamedVoter>> parse_voters(std::string_view text, std::
   return voters;
 }
 
-RpcAddresses rpc_addresses(const Settings& settings) {
-  RpcAddresses addresses{settings.rpc_listen, settings.rpc_advertise};
-  std::string ignored;
-  const auto voters = parse_voters(settings.cluster_voters, ignored);
-  if (voters) {
-    const auto own = std::ranges::find(*voters, BrokerId{settings.node_id}, &NamedVoter::node);
-    if (own != voters->end() && addresses.listen.is_none()) addresses.listen = own->rpc;
-    if (own != voters->end() && addresses.advertise.is_none()) addresses.advertise = own->rpc;
-  }
-  if (addresses.advertise.is_none()) addresses.advertise = addresses.listen;
-  return addresses;
-}
-
 namespace {
 
 void check_cluster(const Settings& settings, std::vector<std::string>& problems) {
@@ -290,13 +277,13 @@ void check_cluster(const Settings& settings, std::vector<std::string>& problems)
                        std::to_string(settings.node_id) +
                        ": add it, or join their cluster with --join HOST:PORT");
   }
-  const RpcAddresses rpc = rpc_addresses(settings);
-  if (!settings.cluster_join.is_none() && rpc.listen.is_none()) {
+  if (!settings.cluster_join.is_none() && settings.rpc_listen.is_none() && !names_self) {
     problems.push_back("cluster.join needs rpc.listen: the others have to reach this broker too");
   }
-  const HostPort& told = rpc.advertise;
+  const HostPort& told =
+      settings.rpc_advertise.is_none() ? settings.rpc_listen : settings.rpc_advertise;
   const bool is_wildcard = told.host.empty() || told.host == "0.0.0.0" || told.host == "::";
-  if (!rpc.listen.is_none() && (is_wildcard || told.port == 0)) {
+  if (!told.is_none() && is_wildcard && !names_self) {
     problems.push_back(
         "rpc.advertise must be a host and port that other brokers can connect to, as "
         "rpc.listen is none");

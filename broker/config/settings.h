@@ -89,14 +89,6 @@ struct NamedVoter {
 // "1@host:port,2@host:port". None: it is no such list; `problem` says why.
 std::optional<std::vector<NamedVoter>> parse_voters(std::string_view text, std::string& problem);
 
-// Where this broker listens for others, and what they are told: from rpc.listen, rpc.advertise and
-// its entry in cluster.voters. None of both: it serves no other brokers.
-struct RpcAddresses {
-  HostPort listen;
-  HostPort advertise;
-};
-RpcAddresses rpc_addresses(const Settings& settings);
-
 // Problems of settings that are each fine but do not go together. Empty: none.
 std::vector<std::string> check_together(const Settings& settings);
 

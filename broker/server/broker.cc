@@ -86,6 +86,7 @@ struct Broker::State {
   DamageLog damage;
   std::unique_ptr<PosixDisk> disk;
   std::optional<DataDirectory> directory;
+  bool ended_in_order = false;  // the process before this one
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<WorkerPool> disk_pool;
   std::unique_ptr<WorkerPool> sync_pool;
@@ -152,6 +153,12 @@ StartResult Broker::State::open_data() {
       prng, why);
   if (!found) return StartFailure{why};
   directory.emplace(std::move(found).value());
+  const Result<bool> was_clean = directory->take_clean_mark();
+  if (!was_clean) {
+    return StartFailure{"cannot remove '" + settings.data +
+                        "/clean': " + was_clean.error().message()};
+  }
+  ended_in_order = was_clean.value();
   CheckpointReport report;
   auto points = Checkpoint::open(*disk, report);
   if (!points) {
@@ -235,6 +242,7 @@ StartResult Broker::State::open_cluster() {
                                 .budget = budget,
                                 .controller = controller_config(settings),
                                 .incarnation = incarnation,
+                                .clean = ended_in_order,
                                 .shards = static_cast<std::int32_t>(shards.size()),
                                 .seed = prng.next(),
                                 .slot = cluster_slot,
@@ -507,6 +515,11 @@ void Broker::stop() {
   state->cluster->loop().stop_and_join();
   for (auto& server : state->shards) server->loop.stop();
   for (auto& server : state->shards) server->loop.join();
+  const Result<void> marked = state->directory->leave_clean_mark();
+  if (!marked) {
+    log_line(LogLevel::warn, "broker", "the next start will not know that this one ended in order",
+             {{"error", marked.error().message()}});
+  }
   flush_suppressed_lines(Suppressed::all);
 }
 

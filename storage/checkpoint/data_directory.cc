@@ -15,6 +15,8 @@ namespace {
 constexpr FileKind kMetaKind{.magic = "SLDD", .version = 1};
 constexpr std::string_view kMetaName = "meta";
 constexpr std::string_view kLockName = "lock";
+constexpr std::string_view kCleanName = "clean";
+constexpr FileKind kCleanKind{.magic = "SLCL", .version = 1};
 
 // What may lie in a directory that nobody has used yet: our lock, the unfinished file of a first
 // start that crashed, and what mkfs leaves in the root of a file system.
@@ -99,6 +101,18 @@ Result<void> check_identity(const DirectoryIdentity& identity, const std::string
 DataDirectory::DataDirectory(Disk& disk, std::unique_ptr<DirectoryLock> lock,
                              const DirectoryIdentity& identity, bool is_new)
     : disk_(&disk), lock_(std::move(lock)), identity_(identity), is_new_(is_new) {}
+
+Result<bool> DataDirectory::take_clean_mark() {
+  STRANDLINE_TRY(const bool is_clean, disk_->exists(kCleanName));
+  if (!is_clean) return false;
+  STRANDLINE_TRYV(disk_->remove(kCleanName));
+  STRANDLINE_TRYV(disk_->sync_directory(""));
+  return true;
+}
+
+Result<void> DataDirectory::leave_clean_mark() {
+  return replace_file(*disk_, kCleanName, kCleanKind, {});
+}
 
 Result<void> DataDirectory::adopt(const Uuid& cluster_id, bool joined) {
   STRANDLINE_ASSERT(identity_.cluster_id.is_zero());

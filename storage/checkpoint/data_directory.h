@@ -45,6 +45,14 @@ class DataDirectory {
 
   const DirectoryIdentity& identity() const { return identity_; }
 
+  // Whether the last process that had the directory said that it ended in order: everything written
+  // was synced. The mark is gone for good when this returns; nothing may be written before.
+  //
+  // Errors   any I/O code
+  Result<bool> take_clean_mark();
+  // Says so. Nothing may be written after.
+  Result<void> leave_clean_mark();
+
   // Makes the directory one of this cluster, durably; until then it may be of none.
   //
   // Needs    identity().cluster_id zero

@@ -1,6 +1,7 @@
 """Three brokers that are one cluster: founded, hurt, and looked at from outside."""
 
 import shutil
+import subprocess
 import time
 
 from rig import api
@@ -179,10 +180,41 @@ def _join(tally, options, cluster):
         writer.write([b"here"])
         tally.check("cluster: a broker joins a running cluster and leads", made == 0 and
                     _placed(cluster, "on-the-fourth").leader == 4, made)
-        tally.check("cluster: a fourth broker is no voter", _voters(cluster, 4) == {1, 2, 3})
+        tally.check("cluster: a fourth broker is no voter", _voters(cluster, 4) == {1, 2, 3},
+                    cluster.get(4, "/v1/quorum"))
     finally:
         fourth.kill()
         del cluster.brokers[4]
+
+
+def _lose_the_majority(tally, options, cluster):
+    survivor = cluster.controller()
+    others = [node for node in cluster.brokers if node != survivor]
+    writer = Writer(cluster, TOPIC)
+    writer.write([b"before the majority was lost"])
+    for broker in cluster.brokers.values():
+        broker.kill()
+    for node in others:
+        shutil.rmtree(cluster[node].data)
+    command = [*cluster[survivor].command(), "--recover-lone-voter"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    tally.check("cluster: a survivor is told what being the only voter gives up, and nothing is done",
+                told.returncode == 3 and f"Broker {others[0]}, directory " in told.stdout
+                and "loses its vote" in told.stdout, (told.returncode, told.stdout, told.stderr))
+    done = subprocess.run([*command, "--accept-loss"], capture_output=True, text=True, check=False)
+    tally.check("cluster: with --accept-loss it is done", done.returncode == 0,
+                (done.returncode, done.stdout, done.stderr))
+    cluster.start([survivor])
+    tally.check("cluster: it is the only voter then", _voters(cluster, survivor) == {survivor})
+    cluster.start(others)
+    tally.check("cluster: the others join it with empty directories, and are in sync",
+                _in_sync(cluster, 3))
+    tally.check("cluster: and vote again",
+                _until(lambda: all(_voters(cluster, n) == {1, 2, 3} for n in cluster.brokers)))
+    writer.write([b"after that"])
+    found = read_all(cluster, TOPIC)
+    tally.check("cluster: what the survivor had is there", not lost(writer, found),
+                lost(writer, found)[:5])
 
 
 def run(tally, options):
@@ -197,6 +229,7 @@ def run(tally, options):
         _lose_a_disk(tally, cluster, writer)
         _kill_all(tally, cluster, writer)
         _join(tally, options, cluster)
+        _lose_the_majority(tally, options, cluster)
     except Exception:
         for node, broker in cluster.brokers.items():
             print(f"--- broker {node}\n{broker.log_tail()}", flush=True)
