@@ -17,10 +17,11 @@ struct StopHarness : ControllerHarness {
 
   void create_on(const std::string& topic, std::initializer_list<int> replicas,
                  std::vector<ConfigEntry> configs = {}) {
-    REQUIRE(create({.name = topic,
-                    .assignments = {{.partition_index = 0, .brokers = brokers(replicas)}},
-                    .configs = std::move(configs)})
-                .outcome.ok());
+    const CreatedTopic created =
+        create({.name = topic,
+                .assignments = {{.partition_index = 0, .brokers = brokers(replicas)}},
+                .configs = std::move(configs)});
+    REQUIRE(created.outcome.ok());
   }
   void fence(int id) { replay(controller.fence_broker(BrokerId{id})); }
   StopAnswer ask(int id) const { return controller.safe_to_stop(BrokerId{id}, quorum); }
