@@ -1,10 +1,13 @@
 #include "broker/cluster/controller_server.h"
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/handlers/controller_requests.h"
+#include "broker/handlers/elect_leaders.h"
 #include "broker/logging/log.h"
 #include "protocol/base/errc.h"
 
@@ -19,6 +22,23 @@ constexpr std::size_t kBalancedAtOnce = 200;
 
 ControllerOutcome failure(Errc code, std::string text) {
   return {.error = make_error_code(code), .error_text = std::move(text), .reply = {}};
+}
+
+std::string numbers(const std::vector<BrokerId>& brokers) {
+  std::string text;
+  for (const BrokerId id : brokers) text += (text.empty() ? "" : ", ") + std::to_string(id.value());
+  return text;
+}
+
+void log_unclean_elections(const MetadataImage& before, std::span<const MetadataRecord> records) {
+  for (const UncleanElection& election : unclean_elections(before, records)) {
+    log_line(LogLevel::warn, "controller",
+             "an unclean election: acknowledged records that only others have are given up",
+             {{"topic", election.topic},
+              {"partition", election.partition},
+              {"leader", election.leader},
+              {"given_up", numbers(election.given_up)}});
+  }
 }
 
 std::string_view reason_text(FenceReason reason) {
@@ -232,6 +252,7 @@ void ControllerServer::on(const ForwardRequest& request, const ClusterLinks::Res
           *refused = decided.error();
           return std::vector<MetadataRecord>{};
         }
+        log_unclean_elections(controller.image(), decided.value().records);
         reply->frame = std::move(decided.value().frame);
         return std::move(decided.value().records);
       },

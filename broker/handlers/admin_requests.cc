@@ -13,6 +13,7 @@
 #include "broker/handlers/init_producer_id.h"
 #include "broker/handlers/list_config_resources.h"
 #include "broker/handlers/metadata.h"
+#include "broker/handlers/partition_reassignments.h"
 #include "protocol/wire/messages/all.h"
 
 namespace strandline {
@@ -146,6 +147,21 @@ void handle_alter_configs(Call call, Services& services) {
 
 void handle_incremental_alter_configs(Call call, Services& services) {
   let_controller_decide<wire::IncrementalAlterConfigsRequest>(std::move(call), services);
+}
+
+void handle_elect_leaders(Call call, Services& services) {
+  let_controller_decide<wire::ElectLeadersRequest>(std::move(call), services);
+}
+
+void handle_alter_partition_reassignments(Call call, Services& services) {
+  let_controller_decide<wire::AlterPartitionReassignmentsRequest>(std::move(call), services);
+}
+
+void handle_list_partition_reassignments(Call call, Services&) {
+  const auto image = call.shard().image();
+  answer_at_once<wire::ListPartitionReassignmentsRequest>(
+      std::move(call),
+      [&](const auto& request) { return answer_list_partition_reassignments(*image, request); });
 }
 
 void handle_init_producer_id(Call call, Services& services) {

@@ -22,6 +22,9 @@ void handle_create_partitions(Call call, Services& services);
 void handle_alter_configs(Call call, Services& services);
 void handle_incremental_alter_configs(Call call, Services& services);
 void handle_init_producer_id(Call call, Services& services);
+void handle_elect_leaders(Call call, Services& services);
+void handle_alter_partition_reassignments(Call call, Services& services);
+void handle_list_partition_reassignments(Call call, Services& services);
 void handle_describe_log_dirs(Call call, Services& services);
 
 }  // namespace strandline

@@ -7,7 +7,9 @@
 #include "broker/handlers/create_partitions.h"
 #include "broker/handlers/create_topics.h"
 #include "broker/handlers/delete_topics.h"
+#include "broker/handlers/elect_leaders.h"
 #include "broker/handlers/incremental_alter_configs.h"
+#include "broker/handlers/partition_reassignments.h"
 #include "protocol/wire/frame.h"
 #include "protocol/wire/messages/all.h"
 
@@ -52,6 +54,13 @@ Result<DecidedFrame> decide_kafka_request(Controller& controller, const ConfigVi
     case wire::ApiKey::incremental_alter_configs:
       return decide_one<wire::IncrementalAlterConfigsRequest>(header, [&](const auto& request) {
         return decide_incremental_alter_configs(controller, request);
+      });
+    case wire::ApiKey::elect_leaders:
+      return decide_one<wire::ElectLeadersRequest>(
+          header, [&](const auto& request) { return decide_elect_leaders(controller, request); });
+    case wire::ApiKey::alter_partition_reassignments:
+      return decide_one<wire::AlterPartitionReassignmentsRequest>(header, [&](const auto& request) {
+        return decide_alter_partition_reassignments(controller, request);
       });
     default: return Errc::unsupported_api;
   }

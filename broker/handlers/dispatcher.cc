@@ -30,8 +30,13 @@ void run_handler(Call call, Services& services) {
     case ApiKey::alter_configs: return handle_alter_configs(std::move(call), services);
     case ApiKey::describe_log_dirs: return handle_describe_log_dirs(std::move(call), services);
     case ApiKey::create_partitions: return handle_create_partitions(std::move(call), services);
+    case ApiKey::elect_leaders: return handle_elect_leaders(std::move(call), services);
     case ApiKey::incremental_alter_configs:
       return handle_incremental_alter_configs(std::move(call), services);
+    case ApiKey::alter_partition_reassignments:
+      return handle_alter_partition_reassignments(std::move(call), services);
+    case ApiKey::list_partition_reassignments:
+      return handle_list_partition_reassignments(std::move(call), services);
     case ApiKey::describe_cluster: return handle_describe_cluster(std::move(call), services);
     case ApiKey::describe_producers: return handle_describe_producers(std::move(call));
     case ApiKey::list_config_resources:

@@ -221,12 +221,15 @@ class Controller {
                                 std::span<const IsrAlteration> proposals) const;
 
   // Errors   of an item: unknown_topic_or_partition, election_not_needed,
-  //          preferred_leader_not_available, eligible_leaders_not_available
+  //          preferred_leader_not_available, eligible_leaders_not_available, invalid_request named
+  //          before
   Decision<Outcome> elect_leaders(std::span<const PartitionPlace> places, Election how) const;
 
   // Errors   of an item: unknown_topic_or_partition, invalid_replica_assignment,
-  //          no_reassignment_in_progress
-  Decision<Outcome> reassign(std::span<const Reassignment> wanted) const;
+  //          no_reassignment_in_progress, invalid_replication_factor   another number of replicas,
+  //          where they may not be more or fewer, invalid_request   named before
+  Decision<Outcome> reassign(std::span<const Reassignment> wanted,
+                             bool may_change_factor = true) const;
 
   // Partitions without a leader whose complete replicas all cut their logs are not waited for any
   // longer.

@@ -1,5 +1,6 @@
 // The controller's decisions on brokers and replicas: who is in sync, who leads, who goes.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "replication/metadata/controller.h"
@@ -31,6 +32,16 @@ Found find(const MetadataImage& image, const PartitionPlace& place) {
       found.topic && place.partition.value() >= 0 && index < found.topic->partitions.size();
   if (is_there) found.partition = &found.topic->partitions[index];
   return found;
+}
+
+// Two records that both follow on the present state would not follow on each other.
+Outcome named_twice() {
+  return refused(Errc::invalid_request, "The request names the partition more than once");
+}
+
+// Once a reassignment under way is done.
+std::size_t replicas_to_be(const PartitionImage& partition) {
+  return partition.replicas.size() - partition.removing.size();
 }
 
 Outcome unknown_partition() {
@@ -253,10 +264,15 @@ Outcome Controller::check_proposal(BrokerId leader, const IsrAlteration& proposa
 Decision<Outcome> Controller::elect_leaders(std::span<const PartitionPlace> places,
                                             Election how) const {
   Decision<Outcome> decision;
+  std::set<PartitionPlace> named;
   for (const PartitionPlace& place : places) {
     const Found found = find(image(), place);
     if (found.partition == nullptr) {
       decision.items.push_back(unknown_partition());
+      continue;
+    }
+    if (!named.insert(place).second) {
+      decision.items.push_back(named_twice());
       continue;
     }
     const PartitionImage& now = *found.partition;
@@ -317,15 +333,25 @@ std::vector<PartitionPlace> Controller::imbalanced(std::size_t most) const {
 
 // --- reassignments
 
-Decision<Outcome> Controller::reassign(std::span<const Reassignment> wanted) const {
+Decision<Outcome> Controller::reassign(std::span<const Reassignment> wanted,
+                                       bool may_change_factor) const {
   Decision<Outcome> decision;
+  std::set<PartitionPlace> named;
   for (const Reassignment& one : wanted) {
     const Found found = find(image(), one.place);
     Outcome outcome;
     if (found.partition == nullptr) {
       outcome = unknown_partition();
+    } else if (!named.insert(one.place).second) {
+      outcome = named_twice();
     } else if (one.replicas) {
       outcome = check_replicas(image(), *one.replicas);
+      const std::size_t now = replicas_to_be(*found.partition);
+      if (outcome.ok() && !may_change_factor && one.replicas->size() != now) {
+        outcome = refused(Errc::invalid_replication_factor,
+                          "The replication factor would change from " + std::to_string(now) +
+                              " to " + std::to_string(one.replicas->size()));
+      }
     } else if (found.partition->adding.empty() && found.partition->removing.empty()) {
       outcome = refused(Errc::no_reassignment_in_progress, "No reassignment of it is under way");
     }
