@@ -237,7 +237,7 @@ class Quorum {
 
   // quorum_votes.cc
   bool may_lead() const;
-  bool has_lost_voters() const { return vote_.uncertain && log_.voters_end() < vote_.voters_seen; }
+  bool has_lost_voters() const { return vote_.uncertain && log_.end() < vote_.voters_seen; }
   const VoterSet& settled_voters() const;
   bool has_fresh_leader(Instant now) const;
   bool would_vote_for(Instant now, const VoteRequest& request) const;

@@ -313,6 +313,20 @@ TEST_CASE("Quorum: who lost a change of the voters does not know who votes, and 
   CHECK(t.last<VoteResponse>(2)->granted);
 }
 
+TEST_CASE("Quorum: a change of the voters that a later leader cut off is not missed", "[quorum]") {
+  // It saw a change that ended at 3, in epoch 1; the leader of epoch 2 had another batch there.
+  QuorumHarness t{{.log = {batch(0, 2, 1), batch(2, 3, 2)},
+                   .vote = {.epoch = LeaderEpoch{2},
+                            .voted_for = {},
+                            .uncertain = true,
+                            .voters_seen = log_end(1, 3)}}};
+  t.hear(t.candidate(2, 5, log_end(2, 9)));
+  t.votes_persisted();
+  CHECK(t.last<VoteResponse>(2)->granted);
+  t.time_out();
+  CHECK(t.core->role() == QuorumRole::prospective);
+}
+
 TEST_CASE("Quorum: a change of the voters is acknowledged once it is remembered beside the log",
           "[quorum]") {
   QuorumHarness t{{}};
