@@ -56,6 +56,11 @@ void PartitionLog::set_high_watermark(Offset high_watermark) {
 
 void PartitionLog::set_config(const LogConfig& config) { config_ = config; }
 
+Result<void> PartitionLog::forget_cut(Disk& disk, const std::string& directory) {
+  STRANDLINE_TRYV(disk.remove(directory + "/" + std::string{kTailCutFile}));
+  return disk.sync_directory(directory);
+}
+
 Result<void> PartitionLog::go_offline(const ErrorCode& error) {
   offline_ = true;
   return error;

@@ -38,6 +38,8 @@ namespace strandline {
 // A file "<offset in 20 digits>.restart" in a log's directory: whatever else is there, the log is
 // empty and begins at that offset. See PartitionLog::restart_at.
 inline constexpr std::string_view kRestartSuffix = ".restart";
+// An empty file of this name: the tail was cut, and not everybody who has to know it does.
+inline constexpr std::string_view kTailCutFile = "tail-cut";
 
 class PartitionLog {
  public:
@@ -66,8 +68,11 @@ class PartitionLog {
   // Readers of committed transactions stop here: where the oldest open transaction begins.
   Offset last_stable_offset() const;
   bool is_offline() const { return offline_; }
-  // Opening it cut records off that were not whole.
+  // Opening it, this time or another, cut records off that were not whole, and forget_cut() was not
+  // called since.
   bool tail_was_cut() const { return tail_was_cut_; }
+  // Whoever has to know of the cut does. Waits for the disk; any thread.
+  static Result<void> forget_cut(Disk& disk, const std::string& directory);
   std::uint64_t size_bytes() const;
   std::size_t segment_count() const { return segments_.size(); }
   std::uint64_t unsynced_bytes() const { return unsynced_bytes_; }

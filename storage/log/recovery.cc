@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "protocol/base/errc.h"
 #include "storage/log/batch_walk.h"
@@ -54,6 +55,7 @@ Result<void> LogRecovery::find_segments() {
       STRANDLINE_TRYV(add_segment(*base));
     }
     if (const auto start = offset_in_name(name, kRestartSuffix)) restart_ = start;
+    if (name == kTailCutFile) log_.tail_was_cut_ = true;
   }
   return remove_leftovers(names);
 }
@@ -254,7 +256,7 @@ Result<void> LogRecovery::cut_after(Segment& segment, const BatchPlace& good,
   const bool has_later = log_.segments_.rbegin()->first > segment.base_offset();
   if (!has_later && file_end == good.position) return success();
   STRANDLINE_TRYV(log_.reporter_.before_cut(segment.path(kLogSuffix)));
-  log_.tail_was_cut_ = true;
+  STRANDLINE_TRYV(note_cut());
   while (log_.segments_.rbegin()->first > segment.base_offset()) {
     Segment& later = *log_.segments_.rbegin()->second;
     STRANDLINE_TRY(const std::string kept, keep_aside(later, 0));
@@ -267,6 +269,14 @@ Result<void> LogRecovery::cut_after(Segment& segment, const BatchPlace& good,
   STRANDLINE_TRYV(segment.file()->sync());
   log_.reporter_.cut(segment.path(kLogSuffix), good.position, file_end - good.position, kept);
   return success();
+}
+
+// Before anything is: another crash must not wash it away.
+Result<void> LogRecovery::note_cut() {
+  if (std::exchange(log_.tail_was_cut_, true)) return success();
+  const std::string path = log_.directory_ + "/" + std::string{kTailCutFile};
+  STRANDLINE_TRYV(log_.disk_.open(path, OpenMode::create_or_open));
+  return log_.disk_.sync_directory(log_.directory_);
 }
 
 // Copies what is about to be cut: who looks into a loss later wants to see the bytes. Returns the

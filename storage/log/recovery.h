@@ -38,6 +38,7 @@ class LogRecovery {
   Result<bool> take_as_it_is(Segment& segment, Offset end);
   Result<bool> scan(Segment& segment, Offset end);
   Result<void> cut_after(Segment& segment, const BatchPlace& good, const std::string& why);
+  Result<void> note_cut();
   Result<std::string> keep_aside(Segment& segment, std::uint64_t position);
   Result<void> walk_epochs(Segment& segment);
   Result<void> finish();

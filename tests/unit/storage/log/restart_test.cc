@@ -96,6 +96,7 @@ TEST_CASE("restart_at: a crash at any disk call leaves the old log or the new on
         try {
           finished = t.log->restart_at(Offset{start}).has_value();
         } catch (const CrashNow&) {
+          finished = false;
         }
         t.disk.on_operation(nullptr);
         t.lose_power(model);
@@ -175,6 +176,12 @@ TEST_CASE("PartitionLog: it tells whether its tail was cut as it was opened", "[
   t.open();
   CHECK(t.log->tail_was_cut());
   CHECK(t.log->log_end_offset() == Offset{2});
+  // Until everybody knows.
+  t.lose_power();
+  CHECK(t.log->tail_was_cut());
+  REQUIRE(PartitionLog::forget_cut(t.disk, std::string{kDirectory}).has_value());
+  t.lose_power();
+  CHECK_FALSE(t.log->tail_was_cut());
 }
 
 TEST_CASE("digest: none is made of a segment that was cut meanwhile", "[restart]") {
