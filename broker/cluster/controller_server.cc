@@ -134,21 +134,14 @@ void ControllerServer::on(RegisterRequest request, ClusterLinks::Respond respond
   const bool is_alone =
       std::ranges::all_of(now.brokers, [&](const auto& entry) { return entry.first == id; });
   request.start.fenced = !is_alone;
-  decide_by_itself(
-      [&](Controller& controller) { return controller.register_broker(request.start); });
-  // Its findings are about what it is registered with.
-  auto reply = std::make_shared<RegisterReply>(RegisterReply{-1});
+  auto reply = std::make_shared<RegisterReply>(
+      RegisterReply{known == nullptr ? 0 : known->broker_epoch + 1});
   decide(
       [&](Controller& controller) {
-        const BrokerImage* registered = controller.image().broker(id);
-        if (registered == nullptr || registered->incarnation != request.start.incarnation) {
-          return std::vector<MetadataRecord>{};
-        }
-        reply->broker_epoch = registered->broker_epoch;
-        return controller.note_findings(id, request.findings);
+        return controller.register_broker(request.start, request.findings);
       },
       [reply] { return *reply; }, std::move(respond));
-  if (!sessions_ || reply->broker_epoch < 0) return;
+  if (!sessions_) return;
   registered_at_[id] = node_.log_end();
   sessions_->on_registered(steady_now(), id, reply->broker_epoch);
   log_line(LogLevel::info, "controller", "a broker has registered",

@@ -120,6 +120,7 @@ void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
   std::unique_ptr<PartitionLog> log = std::move(opened.log).value();
   if (log->tail_was_cut()) {
     findings_.cut.push_back({key, log->epochs().latest(), log->log_end_offset()});
+    cuts_.push_back(log->directory());
   }
   auto partition =
       std::make_shared<Partition>(shard_, topic.name, key, std::move(config), std::move(log));
@@ -155,6 +156,7 @@ void PartitionManager::opened_one(const std::shared_ptr<Opening>& opening) {
   remove_absent(*opening->image);
   if (shard_.replicas() != nullptr) shard_.replicas()->on_image(*opening->image);
   show_views(before.get(), *opening->image);
+  forget_cuts(*opening->image);
   opening->applied();
 }
 
@@ -167,6 +169,21 @@ bool same_brokers_can_lead(const MetadataImage& a, const MetadataImage& b) {
 }
 
 }  // namespace
+
+// An image that shows this start shows that the controller was told what it has found.
+void PartitionManager::forget_cuts(const MetadataImage& image) {
+  const BrokerImage* const self = image.broker(shard_.broker_id());
+  const bool is_told = self != nullptr && self->incarnation == shard_.incarnation();
+  if (!is_told || cuts_.empty()) return;
+  shard_.disk_pool().submit([&disk = disk_, cuts = std::exchange(cuts_, {})] {
+    for (const std::string& directory : cuts) {
+      const Result<void> done = PartitionLog::forget_cut(disk, directory);
+      if (done) continue;
+      log_line(LogLevel::warn, "partition", "a cut tail will be told of again by the next start",
+               {{"directory", directory}, {"error", done.error().message()}});
+    }
+  });
+}
 
 // before   the image that was shown until now; none: this is the first
 void PartitionManager::show_views(const MetadataImage* before, const MetadataImage& image) {

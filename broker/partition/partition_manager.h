@@ -57,6 +57,7 @@ class PartitionManager {
   void show_views(const MetadataImage* before, const MetadataImage& image);
   void remove_partition(std::shared_ptr<Partition> partition);
   void remove_directory(std::shared_ptr<Partition> partition);
+  void forget_cuts(const MetadataImage& image);
   void remove_absent(const MetadataImage& image);
 
   Shard& shard_;
@@ -64,6 +65,7 @@ class PartitionManager {
   Checkpoint& checkpoint_;
   DamageReporter& reporter_;
   ReplicaFindings findings_;
+  std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows
 };
 
 }  // namespace strandline

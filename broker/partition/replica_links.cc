@@ -1,6 +1,7 @@
 #include "broker/partition/replica_links.h"
 
 #include <utility>
+#include <vector>
 
 #include "broker/partition/partition.h"
 #include "protocol/base/assertion.h"
@@ -103,7 +104,7 @@ ReplicaLinks::Link* ReplicaLinks::find(LinkId id) {
 // What a partition does when it hears something may change the set.
 template <class Tell>
 void ReplicaLinks::tell(const PartitionSet& places, Tell tell) {
-  const PartitionSet all = places;
+  const std::vector<PartitionKey> all{places.begin(), places.end()};
   for (const PartitionKey& place : all) {
     if (Partition* const partition = shard_.partitions().find(place)) tell(*partition);
   }

@@ -35,7 +35,8 @@ namespace {
 // With work coming in all the time there is always something ready: without a bound one client that
 // streams without waiting would keep all others' answers from being sent.
 constexpr Duration kTurnMax = std::chrono::milliseconds{1};
-constexpr int kEndRounds = 2;
+// What is appended ends with words to followers, those of all partitions are gathered, and sent.
+constexpr int kEndRounds = 3;
 
 }  // namespace
 

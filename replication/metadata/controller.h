@@ -202,6 +202,11 @@ class Controller {
   // acknowledge) are complete no more.
   std::vector<MetadataRecord> register_broker(const BrokerStart& start) const;
 
+  // The same with what it found; all of it together or nothing, since a broker that sees itself
+  // registered forgets what it had to tell.
+  std::vector<MetadataRecord> register_broker(const BrokerStart& start,
+                                              const BrokerFindings& findings) const;
+
   // Which of its logs lack something, or may.
   std::vector<MetadataRecord> note_findings(BrokerId broker, const BrokerFindings& findings) const;
 

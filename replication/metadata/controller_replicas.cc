@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "protocol/base/assertion.h"
 #include "replication/metadata/controller.h"
 #include "replication/metadata/partition_change.h"
 
@@ -120,6 +121,22 @@ std::vector<MetadataRecord> Controller::register_broker(const BrokerStart& start
         if (may_lack && has_others) return next.forget(start.broker);
         next.leave_isr(start.broker);
       });
+}
+
+std::vector<MetadataRecord> Controller::register_broker(const BrokerStart& start,
+                                                        const BrokerFindings& findings) const {
+  std::vector<MetadataRecord> records = register_broker(start);
+  if (findings.cut.empty() && findings.damaged.empty()) return records;
+  // The findings are about what the registration makes of its replicas.
+  Controller after{config_, image(), 0};
+  for (const MetadataRecord& record : records) {
+    const Result<void> applied = after.replay(record);
+    STRANDLINE_ASSERT(applied.has_value());
+  }
+  for (MetadataRecord& record : after.note_findings(start.broker, findings)) {
+    records.push_back(std::move(record));
+  }
+  return records;
 }
 
 std::vector<MetadataRecord> Controller::note_findings(BrokerId broker,
