@@ -300,7 +300,17 @@ std::optional<RpcRefusal> ClusterNode::admit(const RpcHello& hello) const {
 
 void ClusterNode::ask(ShardLoop& home, ControllerRequest request, Duration time_max,
                       OnControllerOutcome done) {
-  client_->ask_from(home, std::move(request), time_max, std::move(done));
+  auto shared = std::make_shared<ControllerRequest>(std::move(request));
+  loop_.post([this, &home, shared, time_max, done = std::move(done)]() mutable {
+    if (client_ != nullptr) {
+      return client_->ask_from(home, std::move(*shared), time_max, std::move(done));
+    }
+    home.post([done = std::move(done)] {
+      done({.error = make_error_code(Errc::not_controller),
+            .error_text = "this broker has not found its cluster yet",
+            .reply = {}});
+    });
+  });
 }
 
 void ClusterNode::next_producer_id(ShardLoop& home, std::function<void(Result<ProducerId>)> done) {

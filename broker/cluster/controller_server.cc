@@ -10,6 +10,7 @@
 #include "broker/handlers/elect_leaders.h"
 #include "broker/logging/log.h"
 #include "protocol/base/errc.h"
+#include "replication/metadata/drain_plan.h"
 
 namespace strandline {
 namespace {
@@ -254,6 +255,49 @@ void ControllerServer::on(const ForwardRequest& request, const ClusterLinks::Res
         if (!outcome.error && *refused) outcome.error = *refused;
         respond(std::move(outcome));
       });
+}
+
+// Answered as all decisions are: by a controller that most voters still follow.
+void ControllerServer::on(const SafeToStopRequest& request, ClusterLinks::Respond respond) {
+  auto reply = std::make_shared<SafeToStopReply>();
+  decide(
+      [&](const Controller& controller) {
+        reply->answer = controller.safe_to_stop(request.broker, quorum_standing());
+        return std::vector<MetadataRecord>{};
+      },
+      [reply] { return std::move(*reply); }, std::move(respond));
+}
+
+QuorumStanding ControllerServer::quorum_standing() const {
+  const Quorum& quorum = node_.quorum();
+  QuorumStanding standing{.voters = {}, .alive = {config_.self}};
+  for (const Voter& voter : quorum.voters().all()) standing.voters.push_back(voter.key.node);
+  const Instant oldest = steady_now() - config_.sessions.session_timeout;
+  for (const Quorum::Replica& replica : quorum.replicas()) {
+    // A broker that came back with an empty directory is not the voter of the same number.
+    const bool is_heard = replica.heard && *replica.heard >= oldest;
+    if (replica.is_voter && is_heard) standing.alive.push_back(replica.key.node);
+  }
+  return standing;
+}
+
+void ControllerServer::on(const DrainRequest& request, ClusterLinks::Respond respond) {
+  auto reply = std::make_shared<DrainReply>();
+  decide(
+      [&](const Controller& controller) {
+        DrainPlan plan = drain_plan(controller.image(), request.broker);
+        auto decision = controller.reassign(plan.moves);
+        for (Outcome& item : decision.items) {
+          if (plan.outcome.ok() && !item.ok()) plan.outcome = std::move(item);
+        }
+        reply->outcome = std::move(plan.outcome);
+        if (!reply->outcome.ok()) return std::vector<MetadataRecord>{};
+        reply->moving = static_cast<std::int64_t>(plan.moves.size()) + plan.leaving;
+        log_line(LogLevel::info, "controller", "everything is taken off a broker",
+                 {{"broker", request.broker}, {"partitions", reply->moving}});
+        return std::move(decision.records);
+      },
+      [reply] { return std::move(*reply); }, std::move(respond));
 }
 
 // --- sessions

@@ -58,6 +58,8 @@ class ControllerServer {
   void on(const ProducerIdsRequest& request, ClusterLinks::Respond respond);
   void on(const AutoCreateRequest& request, const ClusterLinks::Respond& respond);
   void on(const ForwardRequest& request, const ClusterLinks::Respond& respond);
+  void on(const SafeToStopRequest& request, ClusterLinks::Respond respond);
+  void on(const DrainRequest& request, ClusterLinks::Respond respond);
 
   // Decides, and responds with `answer()` when that is committed.
   template <class Decide, class Answer>
@@ -66,6 +68,7 @@ class ControllerServer {
   template <class Decide>
   void decide_by_itself(Decide decide);
 
+  QuorumStanding quorum_standing() const;
   void unfence_if_caught_up(const HeartbeatRequest& request);
   void run_sessions();
   void probe(const ProbeBroker& wanted);

@@ -117,9 +117,20 @@ struct RequestWriter {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
   }
+  void operator()(SafeToStopRequest& from) const {
+    out.mutable_safe_to_stop()->set_broker(from.broker.value());
+  }
+  void operator()(DrainRequest& from) const {
+    out.mutable_drain()->set_broker(from.broker.value());
+  }
 };
 
 using Attachments = std::span<const ByteView>;
+
+// An empty one would be none when it is written again.
+bool is_one_frame(Attachments attachments) {
+  return attachments.size() == 1 && !attachments[0].empty();
+}
 
 Result<BrokerStart> take_start(const pb::RegisterRequest& from) {
   BrokerStart start{.clean = from.clean(),
@@ -193,8 +204,20 @@ Result<ControllerRequest> take(const pb::AutoCreateRequest& from, Attachments) {
 }
 
 Result<ControllerRequest> take(const pb::ForwardRequest&, Attachments attachments) {
-  if (attachments.size() != 1) return Errc::malformed_frame;
+  if (!is_one_frame(attachments)) return Errc::malformed_frame;
   return ControllerRequest{ForwardRequest{{attachments[0].begin(), attachments[0].end()}}};
+}
+
+Result<ControllerRequest> take(const pb::SafeToStopRequest& from, Attachments) {
+  SafeToStopRequest to;
+  STRANDLINE_TRY(to.broker, take_broker(from.broker()));
+  return ControllerRequest{to};
+}
+
+Result<ControllerRequest> take(const pb::DrainRequest& from, Attachments) {
+  DrainRequest to;
+  STRANDLINE_TRY(to.broker, take_broker(from.broker()));
+  return ControllerRequest{to};
 }
 
 // --- replies
@@ -232,6 +255,27 @@ struct ReplyWriter {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
   }
+  void operator()(SafeToStopReply& from) const {
+    pb::SafeToStopReply& to = *out.mutable_safe_to_stop();
+    to.set_code(static_cast<std::int32_t>(from.answer.outcome.code));
+    to.set_text(from.answer.outcome.message);
+    to.set_unavailable(from.answer.unavailable);
+    to.set_below_min_insync(from.answer.below_min_insync);
+    for (const PartitionAtRisk& partition : from.answer.partitions) {
+      pb::PartitionAtRisk& one = *to.add_partitions();
+      one.set_topic(partition.topic);
+      one.set_partition(partition.partition.value());
+      one.set_risk(static_cast<std::int32_t>(partition.risk));
+      one.set_why(partition.why);
+    }
+    to.set_quorum(from.answer.quorum);
+  }
+  void operator()(DrainReply& from) const {
+    pb::DrainReply& to = *out.mutable_drain();
+    to.set_code(static_cast<std::int32_t>(from.outcome.code));
+    to.set_text(from.outcome.message);
+    to.set_moving(from.moving);
+  }
 };
 
 Result<AlterIsrReply::Answer> take(const pb::IsrAnswer& from) {
@@ -247,6 +291,25 @@ Result<AlterIsrReply::Answer> take(const pb::IsrAnswer& from) {
   for (const std::int32_t broker : from.isr()) {
     STRANDLINE_TRY(const BrokerId id, take_broker(broker));
     to.isr.push_back(id);
+  }
+  return to;
+}
+
+Result<SafeToStopReply> take(const pb::SafeToStopReply& from) {
+  if (from.unavailable() < 0 || from.below_min_insync() < 0) return Errc::malformed_frame;
+  SafeToStopReply to{{.outcome = {static_cast<Errc>(from.code()), from.text()},
+                      .unavailable = from.unavailable(),
+                      .below_min_insync = from.below_min_insync(),
+                      .partitions = {},
+                      .quorum = from.quorum()}};
+  for (const pb::PartitionAtRisk& one : from.partitions()) {
+    const bool is_known = one.risk() == static_cast<std::int32_t>(StopRisk::unavailable) ||
+                          one.risk() == static_cast<std::int32_t>(StopRisk::below_min_insync);
+    if (!is_known || one.partition() < 0) return Errc::malformed_frame;
+    to.answer.partitions.push_back({.topic = one.topic(),
+                                    .partition = PartitionIndex{one.partition()},
+                                    .risk = static_cast<StopRisk>(one.risk()),
+                                    .why = one.why()});
   }
   return to;
 }
@@ -273,8 +336,16 @@ Result<ControllerAnswer> take_answer(const pb::ControllerReply& in, Attachments 
           ProducerIdsReply{{ProducerId{in.producer_ids().first()}, in.producer_ids().count()}}};
     case pb::ControllerReply::kAutoCreate: return ControllerAnswer{AutoCreateReply{}};
     case pb::ControllerReply::kForward:
-      if (attachments.size() != 1) return Errc::malformed_frame;
+      if (!is_one_frame(attachments)) return Errc::malformed_frame;
       return ControllerAnswer{ForwardReply{{attachments[0].begin(), attachments[0].end()}}};
+    case pb::ControllerReply::kSafeToStop: {
+      STRANDLINE_TRY(SafeToStopReply reply, take(in.safe_to_stop()));
+      return ControllerAnswer{std::move(reply)};
+    }
+    case pb::ControllerReply::kDrain:
+      if (in.drain().moving() < 0) return Errc::malformed_frame;
+      return ControllerAnswer{DrainReply{{static_cast<Errc>(in.drain().code()), in.drain().text()},
+                                         in.drain().moving()}};
     case pb::ControllerReply::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;
@@ -309,6 +380,8 @@ Result<ControllerRequest> decode_controller_request(ByteView message, Attachment
     case pb::ControllerRequest::kProducerIds: return take(in.producer_ids(), attachments);
     case pb::ControllerRequest::kAutoCreate: return take(in.auto_create(), attachments);
     case pb::ControllerRequest::kForward: return take(in.forward(), attachments);
+    case pb::ControllerRequest::kSafeToStop: return take(in.safe_to_stop(), attachments);
+    case pb::ControllerRequest::kDrain: return take(in.drain(), attachments);
     case pb::ControllerRequest::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;

@@ -19,6 +19,7 @@
 #include "protocol/base/result.h"
 #include "protocol/rpc/frame.h"
 #include "replication/metadata/controller.h"
+#include "replication/metadata/safe_to_stop.h"
 
 namespace strandline {
 
@@ -82,11 +83,30 @@ struct ForwardReply {
   std::vector<std::byte> frame;
 };
 
-using ControllerRequest = std::variant<RegisterRequest, HeartbeatRequest, AlterIsrRequest,
-                                       ProducerIdsRequest, AutoCreateRequest, ForwardRequest>;
+// May a broker be stopped now? Changes nothing.
+struct SafeToStopRequest {
+  BrokerId broker = kNoBroker;
+};
+struct SafeToStopReply {
+  StopAnswer answer;
+};
 
-using ControllerAnswer = std::variant<RegisterReply, HeartbeatReply, AlterIsrReply,
-                                      ProducerIdsReply, AutoCreateReply, ForwardReply>;
+// Everything is to be taken off a broker.
+struct DrainRequest {
+  BrokerId broker = kNoBroker;
+};
+struct DrainReply {
+  Outcome outcome;          // not ok: nothing was changed
+  std::int64_t moving = 0;  // partitions that are leaving it, whenever that was begun
+};
+
+using ControllerRequest =
+    std::variant<RegisterRequest, HeartbeatRequest, AlterIsrRequest, ProducerIdsRequest,
+                 AutoCreateRequest, ForwardRequest, SafeToStopRequest, DrainRequest>;
+
+using ControllerAnswer =
+    std::variant<RegisterReply, HeartbeatReply, AlterIsrReply, ProducerIdsReply, AutoCreateReply,
+                 ForwardReply, SafeToStopReply, DrainReply>;
 
 struct ControllerReply {
   Offset metadata_end{0};  // who serves all below it sees what came of the request

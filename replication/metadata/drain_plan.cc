@@ -42,7 +42,10 @@ class Drain {
       for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
         std::vector<BrokerId> replicas = replicas_to_be(topic->partitions[i]);
         const auto place = std::ranges::find(replicas, broker_);
-        if (place == replicas.end()) continue;
+        if (place == replicas.end()) {
+          plan.leaving += std::ranges::count(topic->partitions[i].removing, broker_);
+          continue;
+        }
         const auto other = replacement(replicas);
         if (!other) return refused(*topic, i, replicas.size());
         ++held_[*other];

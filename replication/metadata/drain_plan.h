@@ -3,6 +3,7 @@
 // Thread   values and pure functions
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "protocol/base/ids.h"
@@ -13,6 +14,7 @@ namespace strandline {
 struct DrainPlan {
   Outcome outcome;
   std::vector<Reassignment> moves;  // none unless all can be done; by topic name and partition
+  std::int64_t leaving = 0;         // other partitions that are being taken off it already
 };
 
 // A reassignment for each partition that has, or is to have, a replica on `broker`: another broker

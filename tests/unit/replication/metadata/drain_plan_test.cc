@@ -126,8 +126,10 @@ TEST_CASE("drain_plan: a reassignment under way is led to its end, without the b
   t.replay(t.controller.reassign(under_way).records);
   REQUIRE_FALSE(t.image().topic("t")->partitions[0].removing.empty());
   CHECK(t.plan(1).moves.empty());  // it leaves both as it is
+  CHECK(t.plan(1).leaving == 2);
   const DrainPlan plan = t.plan(3);
   REQUIRE(plan.moves.size() == 2);
+  CHECK(plan.leaving == 0);
   CHECK(plan.moves[0].replicas == brokers({2, 1}));
   CHECK(plan.moves[1].replicas->at(1) == BrokerId{4});
   CHECK(plan.moves[1].replicas->at(0) != BrokerId{3});
