@@ -90,6 +90,52 @@ struct QuorumView {
   std::vector<QuorumMemberView> members;
 };
 
+// Why a question was not answered, or a wish not granted.
+struct AdminProblem {
+  enum class Kind : std::uint8_t {
+    no_such_broker,
+    refused,    // it cannot be done as things are
+    no_answer,  // the controller did not answer; what became of a wish is not known
+  };
+  Kind kind = Kind::no_answer;
+  std::string text;  // for people
+};
+
+struct PartitionAtRiskView {
+  std::string topic;
+  std::int32_t partition = 0;
+  std::string risk;  // "unavailable", "below min.insync.replicas"
+  std::string why;   // for people
+};
+
+// Whether a broker may be stopped, as the controller sees it.
+struct StopView {
+  std::optional<AdminProblem> problem;  // with one, nothing below counts
+  std::int32_t node_id = 0;
+  bool safe = false;
+  std::vector<std::string> reasons;  // for people; none when it is safe
+  std::int64_t unavailable = 0;      // partitions
+  std::int64_t below_min_insync = 0;
+  std::vector<PartitionAtRiskView> partitions;  // the first of them
+};
+
+// What the wish to take everything off a broker came to.
+struct DrainView {
+  std::optional<AdminProblem> problem;  // with one, nothing below counts
+  std::int32_t node_id = 0;
+  std::int64_t moving = 0;  // partitions that are leaving it
+};
+
+// A partition that is being given other replicas.
+struct ReassignmentView {
+  std::string topic;
+  std::int32_t partition = 0;
+  std::vector<std::int32_t> replicas;  // all there are at present
+  std::vector<std::int32_t> adding;
+  std::vector<std::int32_t> removing;
+  std::vector<std::int32_t> isr;
+};
+
 // One consistent answer, read by the router.
 //
 // Thread   the HTTP server's
@@ -105,6 +151,9 @@ class AdminBackend {
   virtual std::optional<TopicView> topic(std::string_view name) const = 0;
   virtual SelfView self() const = 0;
   virtual QuorumView quorum() const = 0;
+  virtual std::vector<ReassignmentView> reassignments() const = 0;
+  virtual StopView safe_to_stop() const = 0;  // of AdminScope::safe_to_stop
+  virtual DrainView drain() const = 0;        // of AdminScope::drain
 
   // The level of all log lines from now on; until the restart, it is not a setting.
   virtual void change_log_level(LogLevel level) { set_log_level(level); }
@@ -113,10 +162,19 @@ class AdminBackend {
 
 // How much has to be gathered before a request can be answered.
 enum class AdminScope : std::uint8_t {
-  broker,      // what is known without asking a shard
-  quorum,      // the cluster's loop has to answer
-  shards,      // each shard has to answer (a hung one shows)
-  partitions,  // each shard tells of its partitions
+  broker,        // what is known without asking a shard
+  quorum,        // the cluster's loop has to answer
+  shards,        // each shard has to answer (a hung one shows)
+  partitions,    // each shard tells of its partitions
+  safe_to_stop,  // the controller is asked about a broker
+  drain,         // the controller is told to take everything off a broker
+};
+
+struct AdminQuery {
+  static constexpr std::int32_t kThisBroker = -1;
+
+  AdminScope scope = AdminScope::broker;
+  std::int32_t broker_id = kThisBroker;  // whom the controller is asked about
 };
 
 // Thread   the HTTP server's
@@ -126,10 +184,10 @@ class AdminSource {
 
   virtual ~AdminSource() = default;
 
-  // Calls `done` once with what the scope needs: inside the call or later, but on the thread that
+  // Calls `done` once with what the query needs: inside the call or later, but on the thread that
   // called. May drop it when the broker stops. The server gives up after gather_timeout and answers
   // 503.
-  virtual void gather(AdminScope scope, Done done) = 0;
+  virtual void gather(const AdminQuery& query, Done done) = 0;
 };
 
 }  // namespace strandline

@@ -36,6 +36,10 @@ json::object partition_object(const PartitionSample& partition) {
           {"size_bytes", partition.size_bytes}};
 }
 
+json::array numbers(const std::vector<std::int32_t>& from) {
+  return json::array(from.begin(), from.end());
+}
+
 }  // namespace
 
 std::string to_json(const ClusterView& cluster) {
@@ -116,6 +120,39 @@ std::string to_json(const QuorumView& quorum) {
 
 std::string to_json(const Readiness& readiness) {
   return text_of(json::object{{"ready", readiness.serving}, {"reason", readiness.reason}});
+}
+
+std::string to_json(const std::vector<ReassignmentView>& reassignments) {
+  json::array list;
+  for (const ReassignmentView& one : reassignments) {
+    list.push_back(json::object{{"topic", one.topic},
+                                {"partition", one.partition},
+                                {"replicas", numbers(one.replicas)},
+                                {"adding", numbers(one.adding)},
+                                {"removing", numbers(one.removing)},
+                                {"isr", numbers(one.isr)}});
+  }
+  return text_of(json::object{{"reassignments", std::move(list)}});
+}
+
+std::string to_json(const StopView& stop) {
+  json::array partitions;
+  for (const PartitionAtRiskView& partition : stop.partitions) {
+    partitions.push_back(json::object{{"topic", partition.topic},
+                                      {"partition", partition.partition},
+                                      {"risk", partition.risk},
+                                      {"why", partition.why}});
+  }
+  return text_of(json::object{{"node_id", stop.node_id},
+                              {"safe", stop.safe},
+                              {"reasons", json::array(stop.reasons.begin(), stop.reasons.end())},
+                              {"unavailable", stop.unavailable},
+                              {"below_min_insync", stop.below_min_insync},
+                              {"partitions", std::move(partitions)}});
+}
+
+std::string to_json(const DrainView& drain) {
+  return text_of(json::object{{"node_id", drain.node_id}, {"moving", drain.moving}});
 }
 
 std::string log_level_json(LogLevel level) {

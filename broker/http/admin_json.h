@@ -20,6 +20,9 @@ std::string to_json(const SelfView& self);
 std::string to_json(const std::vector<HealthCheck>& checks);
 std::string to_json(const QuorumView& quorum);
 std::string to_json(const Readiness& readiness);
+std::string to_json(const std::vector<ReassignmentView>& reassignments);
+std::string to_json(const StopView& stop);
+std::string to_json(const DrainView& drain);
 std::string log_level_json(LogLevel level);
 std::string error_json(std::string_view message, std::string_view hint);
 

@@ -32,7 +32,7 @@ constexpr std::size_t kBodyChunkBytes = std::size_t{64} * 1024;
 using Parser = http::request_parser<http::string_body>;
 
 // Waits for the source; null when it took longer than the limit.
-asio::awaitable<std::shared_ptr<AdminBackend>> gather(AdminSource& source, AdminScope scope,
+asio::awaitable<std::shared_ptr<AdminBackend>> gather(AdminSource& source, AdminQuery query,
                                                       std::chrono::milliseconds limit) {
   struct Arrival {
     std::shared_ptr<AdminBackend> backend;
@@ -44,7 +44,7 @@ asio::awaitable<std::shared_ptr<AdminBackend>> gather(AdminSource& source, Admin
   // Also when this coroutine is destroyed while it waits: `done` may come later still.
   const auto nobody_waits = [](Arrival* left) { left->timer = nullptr; };
   const std::unique_ptr<Arrival, decltype(nobody_waits)> guard{arrival.get(), nobody_waits};
-  source.gather(scope, [arrival](std::shared_ptr<AdminBackend> backend) {
+  source.gather(query, [arrival](std::shared_ptr<AdminBackend> backend) {
     arrival->backend = std::move(backend);
     if (arrival->timer != nullptr) arrival->timer->cancel();
   });
@@ -158,8 +158,8 @@ class Session {
     }
     const HttpRequest request = to_request(message, context_.surface);
     stream_.expires_never();  // the gather timeout rules now
-    const auto backend =
-        co_await gather(context_.source, scope_of(request), context_.limits.gather_timeout);
+    const auto backend = co_await gather(context_.source, query_of(request, context_.router),
+                                         context_.limits.gather_timeout);
     if (backend == nullptr) {
       co_return http_error(503, "a part of the broker did not answer in time",
                            "if this lasts, the process hangs: see the log and restart it");

@@ -1,6 +1,8 @@
 #include "broker/http/router.h"
 
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@ namespace strandline {
 namespace {
 
 constexpr std::string_view kTopicPrefix = "/v1/topics/";
+constexpr std::string_view kBrokerPrefix = "/v1/brokers/";
 
 constexpr std::string_view kIndex =
     "strandline broker\n"
@@ -23,7 +26,11 @@ constexpr std::string_view kIndex =
     "GET  /v1/quorum            who votes on the metadata, who leads, who is behind\n"
     "GET  /v1/topics            all topics\n"
     "GET  /v1/topics/NAME       its partitions: leader, offsets, size\n"
+    "GET  /v1/reassignments     partitions that are being given other replicas\n"
     "GET  /v1/brokers/self      version, uptime, settings in effect\n"
+    "GET  /v1/brokers/ID/safe-to-stop\n"
+    "                           may the broker be stopped now? says why not\n"
+    "POST /v1/brokers/ID/drain  takes everything off the broker, before it leaves for good\n"
     "GET  /v1/log-level         the level of log lines\n"
     "POST /v1/log-level         {\"level\": \"debug\"} changes it until the restart\n";
 
@@ -106,6 +113,34 @@ HttpResponse show_self(const HttpRequest&, AdminBackend& backend) {
   return json_response(to_json(backend.self()));
 }
 
+HttpResponse show_reassignments(const HttpRequest&, AdminBackend& backend) {
+  return json_response(to_json(backend.reassignments()));
+}
+
+HttpResponse problem_response(const AdminProblem& problem) {
+  switch (problem.kind) {
+    case AdminProblem::Kind::no_such_broker:
+      return http_error(404, problem.text, "GET /v1/cluster lists the brokers");
+    case AdminProblem::Kind::refused:
+      return http_error(409, problem.text,
+                        "nothing was changed; start more brokers, or let topics have fewer "
+                        "replicas");
+    case AdminProblem::Kind::no_answer: break;
+  }
+  return http_error(503, problem.text,
+                    "GET /v1/quorum tells who decides, GET /v1/reassignments what was begun");
+}
+
+HttpResponse show_safe_to_stop(const HttpRequest&, AdminBackend& backend) {
+  const StopView stop = backend.safe_to_stop();
+  return stop.problem ? problem_response(*stop.problem) : json_response(to_json(stop));
+}
+
+HttpResponse drain_broker(const HttpRequest&, AdminBackend& backend) {
+  const DrainView drain = backend.drain();
+  return drain.problem ? problem_response(*drain.problem) : json_response(to_json(drain));
+}
+
 HttpResponse show_log_level(const HttpRequest&, AdminBackend& backend) {
   return json_response(log_level_json(backend.current_log_level()));
 }
@@ -121,14 +156,18 @@ HttpResponse change_log_level(const HttpRequest& request, AdminBackend& backend)
 }
 
 struct Route {
-  std::string_view path;
+  std::string_view path;    // where there is a name in it, what comes before that
   bool kafka_port = false;  // served there, too
   AdminScope scope = AdminScope::broker;
   Handler get = nullptr;
   Handler post = nullptr;
+  std::string_view after_name = {};  // and what comes after it
+
+  bool has_name() const { return path.size() > 1 && path.ends_with('/'); }
+  bool is_about_a_broker() const { return path == kBrokerPrefix; }
 };
 
-constexpr std::array<Route, 10> kRoutes = {{
+constexpr std::array<Route, 13> kRoutes = {{
     {"/", false, AdminScope::broker, show_index},
     {"/metrics", true, AdminScope::partitions, show_metrics},
     {"/health", true, AdminScope::shards, show_health},
@@ -137,17 +176,40 @@ constexpr std::array<Route, 10> kRoutes = {{
     {"/v1/quorum", false, AdminScope::quorum, show_quorum},
     {"/v1/topics", false, AdminScope::partitions, show_topics},
     {kTopicPrefix, false, AdminScope::partitions, show_topic},
+    {"/v1/reassignments", false, AdminScope::broker, show_reassignments},
     {"/v1/brokers/self", false, AdminScope::broker, show_self},
+    {kBrokerPrefix, false, AdminScope::safe_to_stop, show_safe_to_stop, nullptr, "/safe-to-stop"},
+    {kBrokerPrefix, false, AdminScope::drain, nullptr, drain_broker, "/drain"},
     {"/v1/log-level", false, AdminScope::broker, show_log_level, change_log_level},
 }};
 
+// The name in a path of the route's form; empty when it has another.
+std::string_view name_in(const Route& route, std::string_view path) {
+  const std::size_t around = route.path.size() + route.after_name.size();
+  const bool has_form =
+      path.size() > around && path.starts_with(route.path) && path.ends_with(route.after_name);
+  return has_form ? path.substr(route.path.size(), path.size() - around) : std::string_view{};
+}
+
 const Route* find_route(std::string_view path) {
   for (const Route& route : kRoutes) {
-    const bool named_below = route.path == kTopicPrefix && path.starts_with(kTopicPrefix) &&
-                             path.size() > kTopicPrefix.size();
-    if (path == route.path ? route.path != kTopicPrefix : named_below) return &route;
+    if (route.has_name() ? !name_in(route, path).empty() : path == route.path) return &route;
   }
   return nullptr;
+}
+
+Handler handler_of(const Route& route, std::string_view method) {
+  if (!changes_state(method)) return route.get;
+  return method == "POST" ? route.post : nullptr;
+}
+
+// A node.id, or "self"; nothing when it is neither.
+std::optional<std::int32_t> broker_id(std::string_view name) {
+  if (name == "self") return AdminQuery::kThisBroker;
+  std::int32_t id = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (error != std::errc{} || end != name.data() + name.size() || id < 0) return std::nullopt;
+  return id;
 }
 
 HttpResponse not_on_this_port(const RouterConfig& config) {
@@ -158,40 +220,57 @@ HttpResponse not_on_this_port(const RouterConfig& config) {
                     where);
 }
 
+HttpResponse wrong_method(const Route& route) {
+  const char* const allow = route.post == nullptr  ? "GET, HEAD"
+                            : route.get == nullptr ? "POST"
+                                                   : "GET, HEAD, POST";
+  HttpResponse refused =
+      http_error(405, "this path does not take that method", std::string{"it takes "} + allow);
+  refused.allow = allow;
+  return refused;
+}
+
+// What can be refused without knowing anything of the broker.
+std::optional<HttpResponse> refuse(const HttpRequest& request, const RouterConfig& config,
+                                   const Route* route) {
+  const std::string_view path = path_of(request.target);
+  if (request.surface == HttpSurface::kafka_port &&
+      (route == nullptr || !route->kafka_port || changes_state(request.method))) {
+    return not_on_this_port(config);
+  }
+  if (route == nullptr) {
+    return http_error(404, "there is nothing at this path", "GET / lists what there is");
+  }
+  if (path.starts_with("/v1/")) {
+    if (auto refusal = refuse_foreign(request, config.allowed_names)) return refusal;
+  }
+  if (handler_of(*route, request.method) == nullptr) return wrong_method(*route);
+  if (route->is_about_a_broker() && !broker_id(name_in(*route, path))) {
+    return http_error(400, "the path does not name a broker",
+                      "write its node.id, or self for the one that is asked");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 HttpResponse http_error(int status, std::string_view message, std::string_view hint) {
   return json_response(error_json(message, hint), status);
 }
 
-AdminScope scope_of(const HttpRequest& request) {
-  const Route* route = find_route(path_of(request.target));
-  return route == nullptr ? AdminScope::broker : route->scope;
+AdminQuery query_of(const HttpRequest& request, const RouterConfig& config) {
+  const std::string_view path = path_of(request.target);
+  const Route* found = find_route(path);
+  if (refuse(request, config, found)) return {};
+  AdminQuery query{.scope = found->scope};
+  if (found->is_about_a_broker()) query.broker_id = *broker_id(name_in(*found, path));
+  return query;
 }
 
 HttpResponse route(const HttpRequest& request, const RouterConfig& config, AdminBackend& backend) {
-  const std::string_view path = path_of(request.target);
-  const Route* found = find_route(path);
-  const bool reads = !changes_state(request.method);
-  if (request.surface == HttpSurface::kafka_port &&
-      (found == nullptr || !found->kafka_port || !reads)) {
-    return not_on_this_port(config);
-  }
-  if (found == nullptr) {
-    return http_error(404, "there is nothing at this path", "GET / lists what there is");
-  }
-  if (path.starts_with("/v1/")) {
-    if (auto refusal = refuse_foreign(request, config.allowed_names)) return std::move(*refusal);
-  }
-  const Handler handler = reads ? found->get : request.method == "POST" ? found->post : nullptr;
-  if (handler == nullptr) {
-    const bool posts = found->post != nullptr;
-    HttpResponse refused = http_error(405, "this path does not take that method",
-                                      posts ? "use GET, HEAD or POST" : "use GET or HEAD");
-    refused.allow = posts ? "GET, HEAD, POST" : "GET, HEAD";
-    return refused;
-  }
-  return handler(request, backend);
+  const Route* found = find_route(path_of(request.target));
+  if (auto refusal = refuse(request, config, found)) return std::move(*refusal);
+  return handler_of(*found, request.method)(request, backend);
 }
 
 }  // namespace strandline

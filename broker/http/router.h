@@ -7,11 +7,15 @@
 //   GET  /v1/cluster            brokers, controller, counts
 //   GET  /v1/topics             all topics, with sizes
 //   GET  /v1/topics/NAME        its partitions: leader, offsets, size
+//   GET  /v1/reassignments      partitions that are being given other replicas
 //   GET  /v1/brokers/self       version, uptime, addresses, settings in effect
+//   GET  /v1/brokers/ID/safe-to-stop   may it be stopped now? if not, why
+//   POST /v1/brokers/ID/drain          takes everything off it
 //   GET  /v1/log-level          POST {"level": "debug"} changes it until the restart
 //
-// On the kafka port only /metrics, /health and /ready. HEAD is answered wherever GET is. Under /v1
-// the Host and Origin are checked always, the content type where something is changed.
+// ID is a node.id, or "self". On the kafka port only /metrics, /health and /ready. HEAD is answered
+// wherever GET is. Under /v1 the Host and Origin are checked always, the content type where
+// something is changed.
 //
 // Thread   one owner of the backend at a time
 #pragma once
@@ -29,8 +33,8 @@ struct RouterConfig {
   std::string http_address;                // where the full API is, for hints; empty when nowhere
 };
 
-// What route() will need for this request.
-AdminScope scope_of(const HttpRequest& request);
+// What route() will need for this request. What it will refuse needs nothing, and does nothing.
+AdminQuery query_of(const HttpRequest& request, const RouterConfig& config);
 
 HttpResponse route(const HttpRequest& request, const RouterConfig& config, AdminBackend& backend);
 

@@ -6,11 +6,15 @@
 #include <utility>
 
 #include "broker/partition/partition.h"
+#include "broker/server/controller_views.h"
 #include "broker/version.h"
 #include "protocol/wire/api_table.h"
 
 namespace strandline {
 namespace {
+
+// Less than an HTTP request is let wait, so that the answer says who kept it waiting.
+constexpr Duration kControllerWait = std::chrono::seconds{4};
 
 std::string_view api_name(std::int16_t key) {
   const wire::ApiInfo* api = wire::find_api(key);
@@ -19,17 +23,25 @@ std::string_view api_name(std::int16_t key) {
 
 }  // namespace
 
+// What was asked for; the rest is empty.
+struct BrokerAdmin::Gathered {
+  std::vector<PartitionSample> partitions;
+  QuorumView quorum;
+  StopView stop;
+  DrainView drain;
+};
+
 // One answer; what it shows is as of when it was gathered.
 class BrokerAdmin::View final : public AdminBackend {
  public:
-  View(const BrokerAdmin& admin, std::vector<PartitionSample> partitions, QuorumView quorum = {})
-      : admin_(admin), partitions_(std::move(partitions)), quorum_(std::move(quorum)) {}
+  View(const BrokerAdmin& admin, Gathered gathered)
+      : admin_(admin), gathered_(std::move(gathered)) {}
 
   std::string metrics_page() const override {
     std::vector<const ShardMetrics*> shards;
     for (Shard* shard : admin_.shards_) shards.push_back(&shard->metrics());
     const DiskSpace space = admin_.sources_.guard.space();
-    MetricsInput input{.shards = shards, .partitions = partitions_};
+    MetricsInput input{.shards = shards, .partitions = gathered_.partitions};
     input.broker.version = kVersion;
     input.broker.commit = kCommit;
     input.broker.broker_id = admin_.sources_.settings.node_id;
@@ -56,7 +68,7 @@ class BrokerAdmin::View final : public AdminBackend {
     std::vector<HealthCheck> checks;
     checks.push_back({.name = "shards", .detail = std::to_string(admin_.shards_.size())});
     checks.push_back(disk_space());
-    const auto offline = std::count_if(partitions_.begin(), partitions_.end(),
+    const auto offline = std::count_if(gathered_.partitions.begin(), gathered_.partitions.end(),
                                        [](const PartitionSample& p) { return p.offline; });
     checks.push_back(
         {.name = "partitions",
@@ -84,7 +96,8 @@ class BrokerAdmin::View final : public AdminBackend {
 
   std::vector<TopicView> topics() const override {
     std::map<std::string, std::vector<PartitionSample>> by_topic;
-    for (const PartitionSample& sample : partitions_) by_topic[sample.topic].push_back(sample);
+    for (const PartitionSample& sample : gathered_.partitions)
+      by_topic[sample.topic].push_back(sample);
     std::vector<TopicView> views;
     for (const TopicPtr& topic : admin_.sources_.first.image()->topics_sorted()) {
       TopicView& view = views.emplace_back();
@@ -105,7 +118,14 @@ class BrokerAdmin::View final : public AdminBackend {
     return std::nullopt;
   }
 
-  QuorumView quorum() const override { return quorum_; }
+  QuorumView quorum() const override { return gathered_.quorum; }
+
+  std::vector<ReassignmentView> reassignments() const override {
+    return reassignment_views(*admin_.sources_.first.image());
+  }
+
+  StopView safe_to_stop() const override { return gathered_.stop; }
+  DrainView drain() const override { return gathered_.drain; }
 
   SelfView self() const override {
     const Settings& settings = admin_.sources_.settings;
@@ -144,12 +164,11 @@ class BrokerAdmin::View final : public AdminBackend {
   }
 
   const BrokerAdmin& admin_;
-  std::vector<PartitionSample> partitions_;
-  QuorumView quorum_;
+  const Gathered gathered_;
 };
 
 struct BrokerAdmin::Gathering {
-  std::vector<PartitionSample> partitions;
+  Gathered gathered;
   std::size_t outstanding = 0;
   Done done;
 };
@@ -161,15 +180,39 @@ void BrokerAdmin::set_addresses(HostPort kafka, std::string http) {
   http_ = std::move(http);
 }
 
-void BrokerAdmin::gather(AdminScope scope, Done done) {
-  if (scope == AdminScope::broker) {
-    return done(std::make_shared<View>(*this, std::vector<PartitionSample>{}));
+void BrokerAdmin::gather(const AdminQuery& query, Done done) {
+  switch (query.scope) {
+    case AdminScope::broker: return done(std::make_shared<View>(*this, Gathered{}));
+    case AdminScope::quorum:
+      return sources_.cluster.describe(sources_.first.loop(), [this, done](QuorumView quorum) {
+        done(std::make_shared<View>(*this, Gathered{.quorum = std::move(quorum)}));
+      });
+    case AdminScope::shards:
+    case AdminScope::partitions: return gather_partitions(std::move(done));
+    case AdminScope::safe_to_stop:
+    case AdminScope::drain: return ask_controller(query, std::move(done));
   }
-  if (scope == AdminScope::quorum) {
-    return sources_.cluster.describe(sources_.first.loop(), [this, done](QuorumView quorum) {
-      done(std::make_shared<View>(*this, std::vector<PartitionSample>{}, std::move(quorum)));
-    });
-  }
+}
+
+void BrokerAdmin::ask_controller(const AdminQuery& query, Done done) {
+  const bool is_drain = query.scope == AdminScope::drain;
+  const bool is_this = query.broker_id == AdminQuery::kThisBroker;
+  const BrokerId broker = is_this ? sources_.first.broker_id() : BrokerId{query.broker_id};
+  ControllerRequest request = SafeToStopRequest{broker};
+  if (is_drain) request = DrainRequest{broker};
+  sources_.cluster.ask(sources_.first.loop(), std::move(request), kControllerWait,
+                       [this, broker, is_drain, done](const ControllerOutcome& outcome) {
+                         Gathered gathered;
+                         if (is_drain) {
+                           gathered.drain = drain_view(broker, outcome);
+                         } else {
+                           gathered.stop = stop_view(broker, outcome);
+                         }
+                         done(std::make_shared<View>(*this, std::move(gathered)));
+                       });
+}
+
+void BrokerAdmin::gather_partitions(Done done) {
   auto gathering = std::make_shared<Gathering>();
   gathering->outstanding = shards_.size();
   gathering->done = std::move(done);
@@ -178,7 +221,8 @@ void BrokerAdmin::gather(AdminScope scope, Done done) {
     shard->loop().post([this, shard, passed = gathering]() mutable {
       auto samples = std::make_shared<std::vector<PartitionSample>>(sample(*shard));
       sources_.first.loop().post([this, gathering = std::move(passed), samples] {
-        std::move(samples->begin(), samples->end(), std::back_inserter(gathering->partitions));
+        std::move(samples->begin(), samples->end(),
+                  std::back_inserter(gathering->gathered.partitions));
         if (--gathering->outstanding == 0) gathered(gathering);
       });
     });
@@ -186,7 +230,7 @@ void BrokerAdmin::gather(AdminScope scope, Done done) {
 }
 
 void BrokerAdmin::gathered(const std::shared_ptr<Gathering>& gathering) {
-  gathering->done(std::make_shared<View>(*this, std::move(gathering->partitions)));
+  gathering->done(std::make_shared<View>(*this, std::move(gathering->gathered)));
 }
 
 std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {

@@ -38,12 +38,15 @@ class BrokerAdmin final : public AdminSource {
   void set_serving(bool serving) { serving_ = serving; }
   void set_addresses(HostPort kafka, std::string http);
 
-  void gather(AdminScope scope, Done done) override;
+  void gather(const AdminQuery& query, Done done) override;
 
  private:
   class View;
+  struct Gathered;
   struct Gathering;
 
+  void ask_controller(const AdminQuery& query, Done done);
+  void gather_partitions(Done done);
   static std::vector<PartitionSample> sample(Shard& shard);
   void gathered(const std::shared_ptr<Gathering>& gathering);
 

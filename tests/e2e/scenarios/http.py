@@ -130,6 +130,15 @@ def _admin(tally, broker):
     statuses = [get(port, path)[0] for path in ("/v1/topics/none", "/v1/none", "/v1/topics/%zz", "/v1")]
     tally.check("http: what is not there is 404, a broken path 400", statuses == [404, 404, 400, 404],
                 statuses)
+    stop = json.loads(get(port, "/v1/brokers/self/safe-to-stop")[2])
+    tally.check("http: a lone broker is not safe to stop, and tells why", not stop["safe"] and
+                stop["unavailable"] >= PARTITIONS and len(stop["reasons"]) == 2, stop)
+    drains = [get(port, f"/v1/brokers/{name}/drain", method="POST", body="", headers={
+        "Content-Type": "application/json"})[0] for name in ("self", "999", "x")]
+    tally.check("http: it cannot be drained, an unknown one is 404, what is no broker 400",
+                drains == [409, 404, 400], drains)
+    moving = json.loads(get(port, "/v1/reassignments")[2])
+    tally.check("http: no partition is being reassigned", moving == {"reassignments": []}, moving)
 
 
 def _guards(tally, broker):

@@ -48,12 +48,24 @@ class FakeBackend : public AdminBackend {
             .shown_end = 12,
             .members = {{.node_id = 7, .voter = true, .flushed_end = 13, .heard_ms_ago = 0}}};
   }
+  std::vector<ReassignmentView> reassignments() const override {
+    return {{.topic = "orders",
+             .partition = 1,
+             .replicas = {4, 2, 1},
+             .adding = {4},
+             .removing = {1},
+             .isr = {1, 2}}};
+  }
+  StopView safe_to_stop() const override { return stop; }
+  DrainView drain() const override { return drained; }
   void change_log_level(LogLevel changed) override { level = changed; }
   LogLevel current_log_level() const override { return level; }
 
   std::vector<HealthCheck> checks = {{.name = "shards", .ok = true, .detail = "2 of 2 answer"}};
   Readiness ready{.serving = true, .reason = ""};
   LogLevel level = LogLevel::info;
+  StopView stop{.problem = {}, .node_id = 7, .safe = true};
+  DrainView drained{.problem = {}, .node_id = 7, .moving = 12};
   std::vector<TopicView> all_topics = {
       {.name = "orders",
        .topic_id = "AAAA",
@@ -69,8 +81,8 @@ class FakeBackend : public AdminBackend {
 
 class FakeSource : public AdminSource {
  public:
-  void gather(AdminScope scope, Done done) override {
-    last_scope = scope;
+  void gather(const AdminQuery& query, Done done) override {
+    last_query = query;
     if (hung) {
       held.push_back(std::move(done));
     } else {
@@ -79,7 +91,7 @@ class FakeSource : public AdminSource {
   }
 
   std::shared_ptr<FakeBackend> backend = std::make_shared<FakeBackend>();
-  AdminScope last_scope = AdminScope::broker;
+  AdminQuery last_query;
   bool hung = false;
   std::vector<Done> held;
 };

@@ -22,6 +22,13 @@ struct RouterHarness {
                               .surface = surface};
     return route(request, config, backend);
   }
+  AdminQuery query(std::string method, std::string target) {
+    return query_of({.method = std::move(method),
+                     .target = std::move(target),
+                     .host = "127.0.0.1:9644",
+                     .content_type = "application/json"},
+                    config);
+  }
   boost::json::object ask_json(std::string target, int status = 200) {
     const HttpResponse response = ask("GET", std::move(target));
     CHECK(response.status == status);
@@ -34,8 +41,10 @@ TEST_CASE("router: the index names every path", "[http]") {
   RouterHarness t;
   const HttpResponse index = t.ask("GET", "/");
   CHECK(index.status == 200);
-  for (const char* path : {"/metrics", "/health", "/ready", "/v1/cluster", "/v1/topics",
-                           "/v1/topics/NAME", "/v1/brokers/self", "/v1/log-level"}) {
+  for (const char* path :
+       {"/metrics", "/health", "/ready", "/v1/cluster", "/v1/topics", "/v1/topics/NAME",
+        "/v1/quorum", "/v1/reassignments", "/v1/brokers/self", "/v1/brokers/ID/safe-to-stop",
+        "/v1/brokers/ID/drain", "/v1/log-level"}) {
     CHECK(index.body.find(path) != std::string::npos);
   }
 }
@@ -141,6 +150,9 @@ TEST_CASE("router: a wrong method is told the right ones, a wrong path where to 
   CHECK(deleted.status == 405);
   CHECK(deleted.allow == "GET, HEAD");
   CHECK(t.ask("PUT", "/v1/log-level").allow == "GET, HEAD, POST");
+  CHECK(t.ask("GET", "/v1/brokers/7/drain").status == 405);
+  CHECK(t.ask("GET", "/v1/brokers/7/drain").allow == "POST");
+  CHECK(t.ask("POST", "/v1/brokers/7/safe-to-stop").allow == "GET, HEAD");
   CHECK(t.ask("OPTIONS", "/metrics").status == 405);
   CHECK(t.ask("HEAD", "/metrics").status == 200);
   for (const char* path :
@@ -174,11 +186,112 @@ TEST_CASE("router: the kafka port serves its three paths and points elsewhere fo
 }
 
 TEST_CASE("router: only what needs the shards waits for them", "[http]") {
-  CHECK(scope_of({.target = "/ready"}) == AdminScope::broker);
-  CHECK(scope_of({.target = "/health?x"}) == AdminScope::shards);
-  CHECK(scope_of({.target = "/metrics"}) == AdminScope::partitions);
-  CHECK(scope_of({.target = "/v1/topics/a"}) == AdminScope::partitions);
-  CHECK(scope_of({.target = "/nothing"}) == AdminScope::broker);
+  RouterHarness t;
+  CHECK(t.query("GET", "/ready").scope == AdminScope::broker);
+  CHECK(t.query("HEAD", "/health?x").scope == AdminScope::shards);
+  CHECK(t.query("GET", "/metrics").scope == AdminScope::partitions);
+  CHECK(t.query("GET", "/v1/topics/a").scope == AdminScope::partitions);
+  CHECK(t.query("GET", "/v1/reassignments").scope == AdminScope::broker);
+  CHECK(t.query("GET", "/nothing").scope == AdminScope::broker);
+}
+
+TEST_CASE("router: the controller is asked about the broker in the path", "[http]") {
+  RouterHarness t;
+  const AdminQuery stop = t.query("GET", "/v1/brokers/12/safe-to-stop?x=1");
+  CHECK(stop.scope == AdminScope::safe_to_stop);
+  CHECK(stop.broker_id == 12);
+  const AdminQuery drain = t.query("POST", "/v1/brokers/0/drain");
+  CHECK(drain.scope == AdminScope::drain);
+  CHECK(drain.broker_id == 0);
+  CHECK(t.query("HEAD", "/v1/brokers/self/safe-to-stop").broker_id == AdminQuery::kThisBroker);
+  for (const char* name : {"x", "-1", "1x", "+1", "99999999999", "1/2", "%31", " 1"}) {
+    INFO(name);
+    const std::string path = "/v1/brokers/" + std::string{name} + "/drain";
+    CHECK(t.query("POST", path).scope == AdminScope::broker);
+    CHECK(t.ask("POST", path).status == 400);
+  }
+  for (const char* path : {"/v1/brokers/", "/v1/brokers/7", "/v1/brokers//drain",
+                           "/v1/brokers/drain", "/v1/brokers/7/drain/"}) {
+    INFO(path);
+    CHECK(t.ask("GET", path).status == 404);
+  }
+}
+
+// It is told before the answer is made: who may not ask must not have asked.
+TEST_CASE("router: what is refused drains nothing", "[http]") {
+  RouterHarness t;
+  const HttpRequest good{.method = "POST",
+                         .target = "/v1/brokers/7/drain",
+                         .host = "127.0.0.1:9644",
+                         .content_type = "application/json"};
+  CHECK(query_of(good, t.config).scope == AdminScope::drain);
+  HttpRequest request = good;
+  request.host = "rebound.example:9644";
+  CHECK(query_of(request, t.config).scope == AdminScope::broker);
+  request = good;
+  request.origin = "http://rebound.example";
+  CHECK(query_of(request, t.config).scope == AdminScope::broker);
+  request = good;
+  request.content_type = "text/plain";
+  CHECK(query_of(request, t.config).scope == AdminScope::broker);
+  for (const char* method : {"GET", "HEAD", "PUT", "DELETE"}) {
+    request = good;
+    request.method = method;
+    CHECK(query_of(request, t.config).scope == AdminScope::broker);
+  }
+  request = good;
+  request.surface = HttpSurface::kafka_port;
+  CHECK(query_of(request, t.config).scope == AdminScope::broker);
+}
+
+TEST_CASE("router: a broker that is not safe to stop comes with the reasons", "[http]") {
+  RouterHarness t;
+  boost::json::object safe = t.ask_json("/v1/brokers/7/safe-to-stop");
+  CHECK(safe["node_id"].as_int64() == 7);
+  CHECK(safe["safe"].as_bool());
+  CHECK(safe["reasons"].as_array().empty());
+  t.backend.stop = {.problem = {},
+                    .node_id = 7,
+                    .safe = false,
+                    .reasons = {"1 partition would have no leader"},
+                    .unavailable = 1,
+                    .below_min_insync = 0,
+                    .partitions = {{"orders", 1, "unavailable", "no other replica"}}};
+  boost::json::object unsafe = t.ask_json("/v1/brokers/7/safe-to-stop");
+  CHECK_FALSE(unsafe["safe"].as_bool());
+  CHECK(unsafe["reasons"].as_array().at(0).as_string() == "1 partition would have no leader");
+  CHECK(unsafe["unavailable"].as_int64() == 1);
+  CHECK(unsafe["below_min_insync"].as_int64() == 0);
+  const boost::json::object& partition = unsafe["partitions"].as_array().at(0).as_object();
+  CHECK(partition.at("topic").as_string() == "orders");
+  CHECK(partition.at("partition").as_int64() == 1);
+  CHECK(partition.at("risk").as_string() == "unavailable");
+  CHECK(partition.at("why").as_string() == "no other replica");
+}
+
+TEST_CASE("router: a drain tells how many partitions move, or why none does", "[http]") {
+  RouterHarness t;
+  const HttpResponse done = t.ask("POST", "/v1/brokers/7/drain");
+  CHECK(done.status == 200);
+  CHECK(done.body == "{\"node_id\":7,\"moving\":12}\n");
+  using Kind = AdminProblem::Kind;
+  const auto status_of = [&](Kind kind) {
+    t.backend.drained.problem = t.backend.stop.problem = AdminProblem{kind, "it is so"};
+    const HttpResponse refused = t.ask("POST", "/v1/brokers/7/drain");
+    CHECK(refused.body.find("it is so") != std::string::npos);
+    CHECK(t.ask("GET", "/v1/brokers/7/safe-to-stop").status == refused.status);
+    return refused.status;
+  };
+  CHECK(status_of(Kind::no_such_broker) == 404);
+  CHECK(status_of(Kind::refused) == 409);
+  CHECK(status_of(Kind::no_answer) == 503);
+}
+
+TEST_CASE("router: reassignments are listed with who is in sync", "[http]") {
+  RouterHarness t;
+  CHECK(t.ask("GET", "/v1/reassignments").body ==
+        "{\"reassignments\":[{\"topic\":\"orders\",\"partition\":1,\"replicas\":[4,2,1],"
+        "\"adding\":[4],\"removing\":[1],\"isr\":[1,2]}]}\n");
 }
 
 }  // namespace
