@@ -169,7 +169,9 @@ void FollowerRole::carry_out(const AppendBatches& effect) {
   if (end == effect.batches.back().next_offset()) return core_.on_appended(end);
   const Errc reason = done ? Errc::corrupt_batch : errc_of(done.error());
   core_.on_append_failed(steady_now(), end, reason);
-  if (!written) partition_.fail_append(written.error());
+  // Also where the write that made way for a new segment was it.
+  if (!written || log.is_offline())
+    partition_.fail_append(written ? done.error() : written.error());
 }
 
 Result<void> FollowerRole::stage_all(const std::vector<BatchClaim>& claims) {

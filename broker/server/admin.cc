@@ -253,9 +253,11 @@ std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {
   }
   for (const PartitionKey& key : shard.partitions().offline()) {
     const TopicPtr topic = shard.image()->topic(key.topic_id);
+    const auto index = static_cast<std::size_t>(key.partition.value());
+    const BrokerId leader = topic == nullptr ? kNoBroker : topic->partitions[index].leader;
     samples.push_back({.topic = topic == nullptr ? to_text(key.topic_id) : topic->name,
                        .partition = key.partition.value(),
-                       .leader_id = shard.broker_id().value(),
+                       .leader_id = leader.value(),
                        .offline = true});
   }
   return samples;
