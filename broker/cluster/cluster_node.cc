@@ -160,6 +160,7 @@ void ClusterNode::enter(const ClusterEntry::Found& found) {
         return hooks_.failed(opened->error());
       }
       context_.self.cluster_id = around_.directory.identity().cluster_id;
+      hooks_.joined(context_.self.cluster_id);
       make_node(std::move(*opened).value());
     });
   });

@@ -59,6 +59,8 @@ class ClusterNode {
     std::function<void(std::shared_ptr<const MetadataImage>, std::function<void()> shown)> show;
     // What the logs that the first image named turned out to lack.
     std::function<BrokerFindings()> findings;
+    // This broker belongs to a cluster now, and did not before.
+    std::function<void(const Uuid& cluster_id)> joined;
     // Takes a connection that is for one of the shards.
     std::function<void(std::uint32_t lane, int native_handle, const RpcHello& hello)> adopt;
     std::function<bool()> disk_full;

@@ -12,9 +12,9 @@
 namespace strandline {
 
 struct ForcedRecovery {
-  bool done = false;   // else nothing was changed
+  bool done = false;  // else nothing was changed
   bool failed = false;
-  std::string text;    // for the administrator: what is given up, or what went wrong
+  std::string text;  // for the administrator: what is given up, or what went wrong
 };
 
 // accept_loss   false: only says what would be given up

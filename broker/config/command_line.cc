@@ -97,8 +97,8 @@ std::variant<CommandLine, CommandLineExit> parse_command_line(int argc, const ch
   out.recover_lone_voter = options.recover_lone_voter;
   out.accept_loss = options.accept_loss;
   if (out.accept_loss && !out.recover_lone_voter) {
-    return CommandLineExit{"strandlined: --accept-loss goes with --recover-lone-voter\nSee --help.\n",
-                           true};
+    return CommandLineExit{
+        "strandlined: --accept-loss goes with --recover-lone-voter\nSee --help.\n", true};
   }
   if (const auto problem = read_overrides(app, options, out)) {
     return CommandLineExit{"strandlined: " + *problem + "\nSee --help.\n", true};

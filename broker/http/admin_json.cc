@@ -27,6 +27,8 @@ json::object partition_object(const PartitionSample& partition) {
   return {{"partition", partition.partition},
           {"leader", partition.leader_id},
           {"leader_epoch", partition.leader_epoch},
+          {"replicas", partition.replicas},
+          {"in_sync", partition.in_sync},
           {"offline", partition.offline},
           {"log_start_offset", partition.log_start_offset},
           {"log_end_offset", partition.log_end_offset},

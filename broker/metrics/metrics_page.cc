@@ -287,6 +287,11 @@ void partition_part(TextExposition& out, std::span<const PartitionSample> partit
   each("strandline_flushed_end_offset", "Offsets below it are on the disk.", &P::flushed_end);
   each("strandline_partition_leader", "Node id of the leader, -1 for none.", &P::leader_id);
   each("strandline_partition_leader_epoch", "Leaders counted.", &P::leader_epoch);
+  each("strandline_partition_replicas", "Replicas it is to have.", &P::replicas);
+  each("strandline_partition_in_sync_replicas", "Of these, in sync.", &P::in_sync);
+  each("strandline_partition_under_min_isr",
+       "1 while fewer than min.insync.replicas are in sync: acks=all is refused.",
+       &P::under_min_isr);
   each("strandline_partition_offline", "1 when the partition answers errors only.", &P::offline);
 }
 

@@ -29,6 +29,9 @@ struct PartitionSample {
   std::int64_t flushed_end = 0;
   std::int64_t size_bytes = 0;
   std::int64_t segments = 0;
+  std::int32_t replicas = 0;   // that it is to have
+  std::int32_t in_sync = 0;    // of these; as this broker knows
+  bool under_min_isr = false;  // acks=all is refused
 };
 
 // The process as the kernel sees it.

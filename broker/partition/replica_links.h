@@ -45,6 +45,9 @@ class ReplicaLinks final : public ReplicaTransport {
     return kFirstShardLane + static_cast<std::uint32_t>(shard);
   }
 
+  // The broker belongs to this cluster from here on; for handshakes to come.
+  void join_cluster(const Uuid& cluster_id) { context_.self.cluster_id = cluster_id; }
+
   // Serves a connection that said this hello to the broker's control loop.
   void adopt(int native_handle, const RpcHello& hello);
 

@@ -233,6 +233,17 @@ void BrokerAdmin::gathered(const std::shared_ptr<Gathering>& gathering) {
   gathering->done(std::make_shared<View>(*this, std::move(gathering->gathered)));
 }
 
+// As the image has it: an index that is there has a log here, or had one until now.
+void BrokerAdmin::count_replicas(Shard& shard, const PartitionKey& key, PartitionSample& sample) {
+  const TopicPtr topic = shard.image()->topic(key.topic_id);
+  const auto index = static_cast<std::size_t>(key.partition.value());
+  if (topic == nullptr || index >= topic->partitions.size()) return;
+  const PartitionImage& partition = topic->partitions[index];
+  sample.replicas = static_cast<std::int32_t>(partition.replicas.size());
+  sample.in_sync = static_cast<std::int32_t>(partition.isr.size());
+  sample.under_min_isr = sample.in_sync < shard.topic_config(*topic)->min_insync_replicas;
+}
+
 std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {
   std::vector<PartitionSample> samples;
   samples.reserve(shard.partitions().all().size());
@@ -250,6 +261,7 @@ std::vector<PartitionSample> BrokerAdmin::sample(Shard& shard) {
                        .flushed_end = sizes.flushed_end.value(),
                        .size_bytes = static_cast<std::int64_t>(sizes.bytes),
                        .segments = static_cast<std::int64_t>(sizes.segments)});
+    count_replicas(shard, key, samples.back());
   }
   for (const PartitionKey& key : shard.partitions().offline()) {
     const TopicPtr topic = shard.image()->topic(key.topic_id);

@@ -48,6 +48,7 @@ class BrokerAdmin final : public AdminSource {
   void ask_controller(const AdminQuery& query, Done done);
   void gather_partitions(Done done);
   static std::vector<PartitionSample> sample(Shard& shard);
+  static void count_replicas(Shard& shard, const PartitionKey& key, PartitionSample& sample);
   void gathered(const std::shared_ptr<Gathering>& gathering);
 
   const Sources sources_;

@@ -251,6 +251,12 @@ StartResult Broker::State::open_cluster() {
           .show = [this](std::shared_ptr<const MetadataImage> image,
                          std::function<void()> shown) { show(std::move(image), std::move(shown)); },
           .findings = [this] { return findings(); },
+          .joined =
+              [this](const Uuid& cluster_id) {
+                for (auto& server : shards) {
+                  server->loop.post([&server, cluster_id] { server->join_cluster(cluster_id); });
+                }
+              },
           .adopt =
               [this](std::uint32_t lane, int native_handle, const RpcHello& hello) {
                 ShardServer& server = *shards[lane - kFirstShardLane];

@@ -15,6 +15,8 @@ void ShardServer::make_replicas(MemoryBudget& budget, const RpcIdentity& self) {
   replicas = std::make_unique<ReplicaLinks>(*shard, buffers, budget, self);
 }
 
+void ShardServer::join_cluster(const Uuid& cluster_id) { replicas->join_cluster(cluster_id); }
+
 void ShardServer::adopt_replica(int native_handle, const RpcHello& hello) {
   replicas->adopt(native_handle, hello);
 }

@@ -25,6 +25,8 @@ struct ShardServer {
 
   // Once the shard is there.
   void make_replicas(MemoryBudget& budget, const RpcIdentity& self);
+  // The broker has joined this cluster; on the shard.
+  void join_cluster(const Uuid& cluster_id);
   // Takes a connection that said this hello to the control loop; on the shard.
   void adopt_replica(int native_handle, const RpcHello& hello);
   // Before the partitions are closed; on the shard.

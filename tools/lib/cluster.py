@@ -143,7 +143,7 @@ def show_partitions(node):
     for topic in node.get("/v1/topics")["topics"]:
         for partition in node.get(f"/v1/topics/{topic['name']}")["partitions"]:
             fields = {key: partition.get(key) for key in
-                      ("leader", "leader_epoch", "isr", "replicas", "high_watermark")}
+                      ("leader", "leader_epoch", "replicas", "in_sync", "high_watermark")}
             print(f"  {topic['name']}-{partition['partition']}: "
                   + ", ".join(f"{key} {value}" for key, value in fields.items() if value is not None))
 
