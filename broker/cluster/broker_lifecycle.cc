@@ -15,14 +15,13 @@ constexpr Duration kHeartbeatWait = std::chrono::milliseconds{1000};
 }  // namespace
 
 BrokerLifecycle::BrokerLifecycle(ShardLoop& loop, MetadataNode& node, ControllerClient& client,
-                                 Config config, std::function<BrokerFindings()> findings,
-                                 std::function<void()> serving)
+                                 Config config, Hooks hooks)
     : loop_(loop),
       node_(node),
       client_(client),
       config_(std::move(config)),
-      findings_(std::move(findings)),
-      serving_(std::move(serving)) {}
+      hooks_(std::move(hooks)),
+      serving_(hooks_.serving) {}
 
 void BrokerLifecycle::logs_are_open() {
   if (state_ == State::waiting) register_now();
@@ -31,7 +30,7 @@ void BrokerLifecycle::logs_are_open() {
 void BrokerLifecycle::register_now() {
   if (state_ == State::stopping || state_ == State::stopped) return;
   state_ = State::registering;
-  client_.ask(RegisterRequest{config_.start, findings_()}, kRegisterWait,
+  client_.ask(RegisterRequest{config_.start, hooks_.findings()}, kRegisterWait,
               [this](const ControllerOutcome& outcome) { registered(outcome); });
 }
 
@@ -47,6 +46,9 @@ void BrokerLifecycle::registered(const ControllerOutcome& outcome) {
   }
   state_ = State::registered;
   broker_epoch_ = reply->broker_epoch;
+  const bool is_first = heard_at_ == Instant{};
+  heard_at_ = steady_now();
+  if (is_first) watch_touch();
   serve_if_ready();
   heartbeat();
 }
@@ -80,6 +82,7 @@ void BrokerLifecycle::plan_heartbeat(Duration wait) {
 void BrokerLifecycle::heartbeat() {
   const bool is_member = state_ == State::registered || state_ == State::stopping;
   if (!is_member || std::exchange(beating_, true)) return;
+  sent_at_ = steady_now();
   client_.ask(HeartbeatRequest{.broker = config_.start.broker,
                                .broker_epoch = broker_epoch_,
                                .shown_end = node_.shown_end(),
@@ -98,11 +101,28 @@ void BrokerLifecycle::heard(const ControllerOutcome& outcome) {
     return register_now();
   }
   const auto* reply = std::get_if<HeartbeatReply>(&outcome.reply.answer);
+  if (!outcome.error) {
+    heard_at_ = sent_at_;
+    if (!std::exchange(in_touch_, true)) hooks_.in_touch(true, config_.session_timeout);
+  }
   const bool may_stop = !outcome.error && reply != nullptr && reply->may_stop;
   if (state_ == State::stopping && may_stop) return finish_stop();
   // One that is fenced, or about to go, has something to wait for.
   const bool waits = serving_ != nullptr || state_ == State::stopping;
   plan_heartbeat(waits ? config_.heartbeat_interval / 10 : config_.heartbeat_interval);
+}
+
+void BrokerLifecycle::watch_touch() {
+  if (state_ == State::stopped) return;
+  const Duration silence = steady_now() - heard_at_;
+  if (silence >= config_.session_timeout) {
+    if (std::exchange(in_touch_, false)) {
+      log_line(LogLevel::warn, "cluster",
+               "the controller is not heard: others may have taken over");
+    }
+    hooks_.in_touch(false, config_.session_timeout);
+  }
+  loop_.after(config_.heartbeat_interval, [this] { watch_touch(); });
 }
 
 // --- the end

@@ -24,12 +24,21 @@ class BrokerLifecycle {
     Duration heartbeat_interval = std::chrono::milliseconds{250};
     // How long the others have for taking over before this broker goes anyway.
     Duration stop_wait_max = std::chrono::seconds{10};
+    // After so long without an answer of the controller others may lead what this broker led.
+    Duration session_timeout = std::chrono::milliseconds{1000};
   };
 
-  // findings   asked when the broker registers, on the loop
-  // serving    called once, when clients may be served
+  struct Hooks {
+    // Asked when the broker registers.
+    std::function<BrokerFindings()> findings;
+    // Called once, when clients may be served.
+    std::function<void()> serving;
+    // Whether the controller was heard in time; false is said again each while.
+    std::function<void(bool in_touch, Duration stuck_after)> in_touch;
+  };
+
   BrokerLifecycle(ShardLoop& loop, MetadataNode& node, ControllerClient& client, Config config,
-                  std::function<BrokerFindings()> findings, std::function<void()> serving);
+                  Hooks hooks);
 
   // Every shard has opened its logs.
   void logs_are_open();
@@ -49,6 +58,7 @@ class BrokerLifecycle {
   void heartbeat();
   void heard(const ControllerOutcome& outcome);
   void plan_heartbeat(Duration wait);
+  void watch_touch();
   bool is_known() const;
   void serve_if_ready();
   void finish_stop();
@@ -57,8 +67,11 @@ class BrokerLifecycle {
   MetadataNode& node_;
   ControllerClient& client_;
   Config config_;
-  std::function<BrokerFindings()> findings_;
+  Hooks hooks_;
   std::function<void()> serving_;
+  Instant sent_at_;   // the heartbeat under way
+  Instant heard_at_;  // when the last one was sent that was answered
+  bool in_touch_ = true;
   State state_ = State::waiting;
   std::int64_t broker_epoch_ = -1;
   bool beating_ = false;  // a heartbeat is under way

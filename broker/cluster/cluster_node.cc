@@ -201,8 +201,10 @@ void ClusterNode::make_node(OpenedLog opened) {
                                                   : std::optional{settings.rack},
                     .clean = around_.clean,
                     .shards = around_.shards},
-          .stop_wait_max = std::chrono::milliseconds{settings.controlled_shutdown_max_ms}},
-      hooks_.findings, hooks_.serving);
+          .stop_wait_max = std::chrono::milliseconds{settings.controlled_shutdown_max_ms},
+          .session_timeout = std::chrono::milliseconds{settings.broker_session_timeout_ms}},
+      BrokerLifecycle::Hooks{
+          .findings = hooks_.findings, .serving = hooks_.serving, .in_touch = hooks_.in_touch});
   update_targets();
   node_->start();
   if (stop_wanted_) stop(std::exchange(stop_wanted_, nullptr));

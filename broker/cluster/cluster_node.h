@@ -63,6 +63,8 @@ class ClusterNode {
     std::function<void(const Uuid& cluster_id)> joined;
     // Takes a connection that is for one of the shards.
     std::function<void(std::uint32_t lane, int native_handle, const RpcHello& hello)> adopt;
+    // Whether the controller was heard in time; said again each while as long as it is not.
+    std::function<void(bool in_touch, Duration stuck_after)> in_touch;
     std::function<bool()> disk_full;
     // Where Kafka clients connect, as bound.
     std::function<HostPort()> kafka_address;

@@ -300,6 +300,14 @@ void ControllerServer::on(const DrainRequest& request, ClusterLinks::Respond res
       [reply] { return std::move(*reply); }, std::move(respond));
 }
 
+void ControllerServer::on(const DamageRequest& request, const ClusterLinks::Respond& respond) {
+  decide(
+      [&](Controller& controller) {
+        return controller.note_damage(request.broker, request.broker_epoch, request.places);
+      },
+      [] { return DamageReply{}; }, respond);
+}
+
 // --- sessions
 
 void ControllerServer::connection_lost(BrokerId broker) {

@@ -113,6 +113,12 @@ struct RequestWriter {
     pb::AutoCreateRequest& to = *out.mutable_auto_create();
     for (const std::string& name : from.names) to.add_names(name);
   }
+  void operator()(DamageRequest& from) const {
+    pb::DamageRequest& to = *out.mutable_damage();
+    to.set_broker(from.broker.value());
+    to.set_broker_epoch(from.broker_epoch);
+    for (const PartitionPlace& place : from.places) put(place, to.add_places());
+  }
   void operator()(ForwardRequest& from) const {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
@@ -126,6 +132,16 @@ struct RequestWriter {
 };
 
 using Attachments = std::span<const ByteView>;
+
+Result<ControllerRequest> take(const pb::DamageRequest& from, Attachments) {
+  DamageRequest to{.broker_epoch = from.broker_epoch()};
+  STRANDLINE_TRY(to.broker, take_broker(from.broker()));
+  for (const pb::PartitionPlace& damaged : from.places()) {
+    STRANDLINE_TRY(const PartitionPlace place, take(damaged));
+    to.places.push_back(place);
+  }
+  return ControllerRequest{std::move(to)};
+}
 
 // An empty one would be none when it is written again.
 bool is_one_frame(Attachments attachments) {
@@ -251,6 +267,7 @@ struct ReplyWriter {
     out.mutable_producer_ids()->set_count(from.block.count);
   }
   void operator()(AutoCreateReply&) const { out.mutable_auto_create(); }
+  void operator()(DamageReply&) const { out.mutable_damage(); }
   void operator()(ForwardReply& from) const {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
@@ -346,6 +363,7 @@ Result<ControllerAnswer> take_answer(const pb::ControllerReply& in, Attachments 
       if (in.drain().moving() < 0) return Errc::malformed_frame;
       return ControllerAnswer{DrainReply{{static_cast<Errc>(in.drain().code()), in.drain().text()},
                                          in.drain().moving()}};
+    case pb::ControllerReply::kDamage: return ControllerAnswer{DamageReply{}};
     case pb::ControllerReply::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;
@@ -382,6 +400,7 @@ Result<ControllerRequest> decode_controller_request(ByteView message, Attachment
     case pb::ControllerRequest::kForward: return take(in.forward(), attachments);
     case pb::ControllerRequest::kSafeToStop: return take(in.safe_to_stop(), attachments);
     case pb::ControllerRequest::kDrain: return take(in.drain(), attachments);
+    case pb::ControllerRequest::kDamage: return take(in.damage(), attachments);
     case pb::ControllerRequest::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;

@@ -100,13 +100,22 @@ struct DrainReply {
   std::int64_t moving = 0;  // partitions that are leaving it, whenever that was begun
 };
 
+// Records of these replicas turned out to be damaged: others lead them, where others have them
+// whole.
+struct DamageRequest {
+  BrokerId broker = kNoBroker;
+  std::int64_t broker_epoch = 0;
+  std::vector<PartitionPlace> places;
+};
+struct DamageReply {};
+
 using ControllerRequest =
     std::variant<RegisterRequest, HeartbeatRequest, AlterIsrRequest, ProducerIdsRequest,
-                 AutoCreateRequest, ForwardRequest, SafeToStopRequest, DrainRequest>;
+                 AutoCreateRequest, ForwardRequest, SafeToStopRequest, DrainRequest, DamageRequest>;
 
 using ControllerAnswer =
     std::variant<RegisterReply, HeartbeatReply, AlterIsrReply, ProducerIdsReply, AutoCreateReply,
-                 ForwardReply, SafeToStopReply, DrainReply>;
+                 ForwardReply, SafeToStopReply, DrainReply, DamageReply>;
 
 struct ControllerReply {
   Offset metadata_end{0};  // who serves all below it sees what came of the request

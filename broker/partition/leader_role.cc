@@ -265,6 +265,9 @@ void LeaderRole::read_ended(const ReadBatches& wanted, Result<StreamRead> read) 
   const Instant now = steady_now();
   if (!read) {
     const bool is_gone = read.error() == make_error_code(Errc::offset_out_of_range);
+    if (read.error() == make_error_code(Errc::corrupt_batch)) {
+      partition_.shard().found_damage(partition_.key());
+    }
     return core_.on_read_failed(now, wanted.name,
                                 is_gone ? Errc::offset_out_of_range : Errc::kafka_storage_error);
   }

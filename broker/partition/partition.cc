@@ -148,7 +148,7 @@ void Partition::when_committed(Offset end, Committed done) {
   // Nearly always the greatest so far; a duplicate may wait for an earlier one.
   auto at = ack_waiters_.end();
   while (at != ack_waiters_.begin() && std::prev(at)->end > end) --at;
-  ack_waiters_.insert(at, {end, std::move(done)});
+  ack_waiters_.insert(at, {end, std::move(done), steady_now()});
   shard_.metrics().delayed_produces.add(1);
 }
 
@@ -345,6 +345,13 @@ void Partition::read(Offset from, const ReadLimits& limits, ReadDone done) {
   done(std::move(read));
 }
 
+void Partition::give_up_if_stuck(Instant since) {
+  const auto has_waited = [&](const AckWaiter& waiter) { return waiter.since <= since; };
+  if (leader_ == nullptr || std::ranges::none_of(ack_waiters_, has_waited)) return;
+  is_stuck_ = true;
+  end_waits(make_error_code(Errc::not_leader_or_follower));
+}
+
 void Partition::read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far) {
   shard_.metrics().disk_read_queue.add(1);
   shard_.disk_pool().submit([self = shared_from_this(), plan = std::move(plan),
@@ -354,7 +361,9 @@ void Partition::read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far) {
     shard.loop().post([self = std::move(self), result = std::move(result), done = std::move(done),
                        so_far = std::move(so_far)]() mutable {
       self->shard_.metrics().disk_read_queue.add(-1);
+      const bool is_damaged = !result && result.error() == make_error_code(Errc::corrupt_batch);
       finish_read(std::move(result), so_far);
+      if (is_damaged) self->shard_.found_damage(self->key_);
       self->shard_.metrics().fetch_checked_bytes.add(so_far.bytes);
       done(std::move(so_far));
     });

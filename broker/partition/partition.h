@@ -210,6 +210,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Runs `task` once no disk thread works on the log.
   void after_cut(Task task);
 
+  // The controller is not heard: if somebody has waited since before `since` for records to be
+  // committed, others may have begun to lead. Producers are told to look for them.
+  void give_up_if_stuck(Instant since);
+
   // Ends its role, and all waits with `error`; the partition is about to go away, and its files
   // with it. A sync that is running may fail for that, which then is nobody's loss.
   void abandon(const ErrorCode& error);
@@ -218,6 +222,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   struct AckWaiter {
     Offset end;
     Committed done;
+    Instant since;
   };
 
   // A batch of this turn, on its way into the log; or one that is there already or will be with
@@ -265,6 +270,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::shared_ptr<const TopicConfig> config_;
   std::unique_ptr<PartitionLog> log_;
   std::deque<AckWaiter> ack_waiters_;  // in order of `end`
+  bool is_stuck_ = false;              // nothing is committed, and the controller is not heard
   std::vector<FetchWatch> watches_;
   std::vector<Staged> staged_;
   bool end_of_turn_planned_ = false;

@@ -31,7 +31,39 @@ struct PartitionManager::Opening {
 
 PartitionManager::PartitionManager(Shard& shard, Disk& disk, Checkpoint& checkpoint,
                                    DamageReporter& reporter)
-    : shard_(shard), disk_(disk), checkpoint_(checkpoint), reporter_(reporter) {}
+    : shard_(shard), disk_(disk), checkpoint_(checkpoint), reporter_(reporter) {
+  shard_.when_damage_is_found([this](const PartitionKey& key) { found_damage(key); });
+}
+
+// Met while it is read. Told once; and again when the partition changes, as long as it is so.
+void PartitionManager::found_damage(const PartitionKey& key) {
+  if (damaged_.insert(key).second) shard_.report_damage(key);
+}
+
+// Nobody counts on this replica any more, and another one has the records.
+bool PartitionManager::may_fill_again(const PartitionKey& key,
+                                      const PartitionImage& partition) const {
+  const auto counts = [this](const std::vector<BrokerId>& brokers) {
+    return std::ranges::find(brokers, shard_.broker_id()) != brokers.end();
+  };
+  return damaged_.contains(key) && partition.leader != kNoBroker &&
+         partition.leader != shard_.broker_id() && !counts(partition.isr) && !counts(partition.elr);
+}
+
+void PartitionManager::fill_again(const std::shared_ptr<Opening>& opening, const TopicPtr& topic,
+                                  PartitionIndex index) {
+  const PartitionKey key{topic->id, index};
+  damaged_.erase(key);
+  std::shared_ptr<Partition> partition = shard_.partitions().extract(key);
+  if (partition == nullptr) return open_partition(opening, topic, index, Records::put_aside);
+  ++opening->outstanding;
+  Partition& leaving = *partition;
+  leaving.abandon(make_error_code(Errc::not_leader_or_follower));
+  leaving.after_cut([this, opening, topic, index, partition = std::move(partition)] {
+    open_partition(opening, topic, index, Records::put_aside);
+    opened_one(opening);
+  });
+}
 
 bool PartitionManager::has_replica(const PartitionImage& partition) const {
   return std::ranges::find(partition.replicas, shard_.broker_id()) != partition.replicas.end();
@@ -55,21 +87,28 @@ void PartitionManager::apply(std::shared_ptr<const MetadataImage> image,
       const PartitionIndex index{static_cast<std::int32_t>(i)};
       if (!has_replica(topic->partitions[i])) continue;
       if (shard_.owner_of(id, index) != shard_.index()) continue;
-      const bool here = shard_.partitions().find({id, index}) != nullptr ||
-                        shard_.partitions().offline().contains({id, index});
-      if (!here) open_partition(opening, topic, index);
+      const PartitionKey key{id, index};
+      if (may_fill_again(key, topic->partitions[i])) {
+        fill_again(opening, topic, index);
+        continue;
+      }
+      if (damaged_.contains(key)) shard_.report_damage(key);
+      const bool here =
+          shard_.partitions().find(key) != nullptr || shard_.partitions().offline().contains(key);
+      if (!here) open_partition(opening, topic, index, Records::kept);
     }
   });
   opened_one(opening);
 }
 
 void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
-                                      const TopicPtr& topic, PartitionIndex index) {
+                                      const TopicPtr& topic, PartitionIndex index,
+                                      Records records) {
   ++opening->outstanding;
   const auto config = std::make_shared<const TopicConfig>(
       topic_config(*opening->image, *topic, shard_.broker_id(), shard_.settings().topic_defaults));
-  shard_.disk_pool().submit([this, opening, topic, index, config] {
-    OpenedLog opened = open_log(*topic, index, *config);
+  shard_.disk_pool().submit([this, opening, topic, index, config, records] {
+    OpenedLog opened = open_log(*topic, index, *config, records);
     shard_.loop().post([this, opening, topic, index, config, log = std::move(opened)]() mutable {
       log_opened(*topic, index, config, std::move(log));
       opened_one(opening);
@@ -80,7 +119,7 @@ void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
 // On a disk thread.
 PartitionManager::OpenedLog PartitionManager::open_log(const TopicImage& topic,
                                                        PartitionIndex index,
-                                                       const TopicConfig& config) {
+                                                       const TopicConfig& config, Records records) {
   const PartitionKey key{topic.id, index};
   const std::string directory = partition_directory(topic.name, index);
   const auto open = [&]() -> Result<std::unique_ptr<PartitionLog>> {
@@ -88,7 +127,8 @@ PartitionManager::OpenedLog PartitionManager::open_log(const TopicImage& topic,
     return PartitionLog::open(disk_, directory, log_config(config, shard_.settings()),
                               recovery_point(key), wall_now(), reporter_);
   };
-  OpenedLog opened{.log = open()};
+  OpenedLog opened{.log = make_error_code(Errc::corrupt_file)};
+  if (records == Records::kept) opened.log = open();
   const PartitionImage& partition = topic.partitions[static_cast<std::size_t>(index.value())];
   const bool has_others = partition.replicas.size() > 1 && partition.leader != shard_.broker_id();
   const bool is_damaged =
@@ -112,6 +152,7 @@ void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
   if (!opened.log || opened.lacks_records) findings_.damaged.push_back(key);
   if (!opened.log) {
     shard_.partitions().insert_offline(key);
+    if (opened.log.error() == make_error_code(Errc::corrupt_file)) damaged_.insert(key);
     log_line(
         LogLevel::error, "partition", "the log does not open; the partition is offline",
         {{"topic", topic.name}, {"partition", index}, {"error", opened.log.error().message()}});
@@ -218,6 +259,7 @@ void PartitionManager::remove_absent(const MetadataImage& image) {
     if (is_gone(key)) gone.push_back(key);
   }
   for (const PartitionKey& key : gone) remove_partition(shard_.partitions().extract(key));
+  std::erase_if(damaged_, is_gone);
   const auto offline = shard_.partitions().offline();
   for (const PartitionKey& key : offline) {
     // Its directory stays: whoever deletes a damaged topic may still want to look into it.

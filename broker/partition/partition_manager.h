@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,15 @@ class PartitionManager {
   bool has_replica(const PartitionImage& partition) const;
   PartitionView view_of(const MetadataImage& image, const TopicImage& topic,
                         PartitionIndex index) const;
+  enum class Records : std::uint8_t { kept, put_aside };
   void open_partition(const std::shared_ptr<Opening>& opening, const TopicPtr& topic,
-                      PartitionIndex index);
-  OpenedLog open_log(const TopicImage& topic, PartitionIndex index, const TopicConfig& config);
+                      PartitionIndex index, Records records);
+  OpenedLog open_log(const TopicImage& topic, PartitionIndex index, const TopicConfig& config,
+                     Records records);
+  void found_damage(const PartitionKey& key);
+  bool may_fill_again(const PartitionKey& key, const PartitionImage& partition) const;
+  void fill_again(const std::shared_ptr<Opening>& opening, const TopicPtr& topic,
+                  PartitionIndex index);
   void log_opened(const TopicImage& topic, PartitionIndex index,
                   std::shared_ptr<const TopicConfig> config, OpenedLog opened);
   void opened_one(const std::shared_ptr<Opening>& opening);
@@ -65,6 +72,8 @@ class PartitionManager {
   Checkpoint& checkpoint_;
   DamageReporter& reporter_;
   ReplicaFindings findings_;
+  // Replicas with damaged records, until others lead and this one may begin anew.
+  std::set<PartitionKey> damaged_;
   std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows
 };
 

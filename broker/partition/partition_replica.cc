@@ -87,6 +87,7 @@ void Partition::caught_up() {
 }
 
 void Partition::take_role(const PartitionView& view) {
+  is_stuck_ = false;
   const bool may_act = view.incarnation != kNoIncarnation && view.leader != kNoBroker;
   // What it has appended stays, so who waits may go on to wait.
   const bool goes_on = leads() && may_act && view.leader == shard_.broker_id();
@@ -143,7 +144,7 @@ void Partition::drop_role() {
 }
 
 Errc Partition::may_append(bool acks_all) const {
-  if (leader_ == nullptr) return Errc::not_leader_or_follower;
+  if (leader_ == nullptr || (is_stuck_ && !shard_.in_touch())) return Errc::not_leader_or_follower;
   return acks_all ? leader_->core().may_append() : Errc::ok;
 }
 

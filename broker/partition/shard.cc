@@ -55,6 +55,16 @@ std::shared_ptr<const TopicConfig> Shard::topic_config(const TopicImage& topic) 
   return cached.config;
 }
 
+void Shard::set_in_touch(bool in_touch, Duration stuck_after) {
+  in_touch_ = in_touch;
+  if (in_touch) return;
+  const Instant now = steady_now();
+  // Those who are told may send again at once, and so change the table.
+  std::vector<std::shared_ptr<Partition>> all;
+  for (const auto& [key, partition] : partitions_.all()) all.push_back(partition);
+  for (const auto& partition : all) partition->give_up_if_stuck(now - stuck_after);
+}
+
 void Shard::mark_dirty(const Partition& partition, std::uint64_t bytes) {
   dirty_.insert(partition.key());
   bytes_since_checkpoint_ += bytes;

@@ -56,6 +56,8 @@ struct ShardResources {
   Uuid incarnation;
   // Asks the controller for another ISR. Unset: nobody is asked.
   std::function<void(Shard&, IsrRequest)> propose_isr;
+  // Tells the controller that records of this replica are damaged. Unset: nobody is told.
+  std::function<void(Shard&, const PartitionKey&)> report_damage;
 };
 
 class Shard {
@@ -87,6 +89,22 @@ class Shard {
   ReplicaTransport* replicas() const { return replicas_; }
   void set_replicas(ReplicaTransport* replicas) { replicas_ = replicas; }
   void propose_isr(IsrRequest request);
+  // A read found records of the partition damaged that had been synced.
+  void found_damage(const PartitionKey& key) {
+    if (on_damage_) on_damage_(key);
+  }
+  void when_damage_is_found(std::function<void(const PartitionKey&)> take) {
+    on_damage_ = std::move(take);
+  }
+  void report_damage(const PartitionKey& key) {
+    if (resources_.report_damage) resources_.report_damage(*this, key);
+  }
+
+  // Whether the controller was heard in time: if not, others may lead what this broker led.
+  bool in_touch() const { return in_touch_; }
+  // Gives producers up that have waited for `stuck_after`, if it was not.
+  void set_in_touch(bool in_touch, Duration stuck_after);
+
   WaitingFetches& waiting_fetches() { return waiting_fetches_; }
 
   // Notes that the checkpoint is behind this partition, by so many bytes more.
@@ -152,6 +170,8 @@ class Shard {
   std::unordered_set<PartitionKey, PartitionKeyHash> dirty_;
   std::uint64_t bytes_since_checkpoint_ = 0;
   std::function<void()> checkpoint_due_;
+  std::function<void(const PartitionKey&)> on_damage_;
+  bool in_touch_ = true;
   std::vector<Task> after_checkpoint_;
   bool is_in_round_ = false;
   std::vector<Task> after_round_;

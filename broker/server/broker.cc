@@ -121,6 +121,7 @@ struct Broker::State {
   StartResult open_cluster();
   void show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown);
   void propose_isr(Shard& home, IsrRequest request);
+  void report_damage(Shard& home, const PartitionKey& key);
   void note_findings(const ShardServer& server);
   BrokerFindings findings();
   void serve();
@@ -194,22 +195,23 @@ void Broker::State::make_threads() {
   for (std::size_t i = 0; i < count; ++i) {
     auto server = std::make_unique<ShardServer>(i, senders, budget);
     server->shard = std::make_unique<Shard>(
-        i, ShardResources{.loop = server->loop,
-                          .metrics = server->metrics,
-                          .disk_pool = *disk_pool,
-                          .sync_pool = *sync_pool,
-                          .idle_pool = *idle_pool,
-                          .refuses_writes = refuses_writes,
-                          .refuses_changes = refuses_changes,
-                          .settings = settings,
-                          .disk = *disk,
-                          .on_disk_failure = [this] { on_fatal(kExitDiskFailed); },
-                          .checkpoint = checkpoint.get(),
-                          .incarnation = incarnation,
-                          .propose_isr =
-                              [this](Shard& home, IsrRequest request) {
-                                propose_isr(home, std::move(request));
-                              }});
+        i, ShardResources{
+               .loop = server->loop,
+               .metrics = server->metrics,
+               .disk_pool = *disk_pool,
+               .sync_pool = *sync_pool,
+               .idle_pool = *idle_pool,
+               .refuses_writes = refuses_writes,
+               .refuses_changes = refuses_changes,
+               .settings = settings,
+               .disk = *disk,
+               .on_disk_failure = [this] { on_fatal(kExitDiskFailed); },
+               .checkpoint = checkpoint.get(),
+               .incarnation = incarnation,
+               .propose_isr = [this](Shard& home,
+                                     IsrRequest request) { propose_isr(home, std::move(request)); },
+               .report_damage = [this](Shard& home,
+                                       const PartitionKey& key) { report_damage(home, key); }});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
         std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
@@ -263,6 +265,14 @@ StartResult Broker::State::open_cluster() {
                 server.loop.post([&server, native_handle, hello] {
                   server.adopt_replica(native_handle, hello);
                 });
+              },
+          .in_touch =
+              [this](bool in_touch, Duration stuck_after) {
+                for (auto& server : shards) {
+                  server->loop.post([&server, in_touch, stuck_after] {
+                    server->shard->set_in_touch(in_touch, stuck_after);
+                  });
+                }
               },
           .disk_full = [this] { return refuses_changes.load(std::memory_order_relaxed); },
           .kafka_address =
@@ -467,6 +477,17 @@ StartResult Broker::start(std::function<void()> on_serving) {
   ready.wait();
   state->cluster->start();
   return success();
+}
+
+void Broker::State::report_damage(Shard& home, const PartitionKey& key) {
+  constexpr Duration kWait = std::chrono::seconds{30};
+  const BrokerImage* self = home.image()->broker(home.broker_id());
+  if (self == nullptr) return;
+  cluster->ask(home.loop(),
+               DamageRequest{.broker = self->id,
+                             .broker_epoch = self->broker_epoch,
+                             .places = {{key.topic_id, key.partition}}},
+               kWait, [](const ControllerOutcome&) {});
 }
 
 // On the first shard, once this broker takes part.

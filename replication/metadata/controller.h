@@ -210,6 +210,11 @@ class Controller {
   // Which of its logs lack something, or may.
   std::vector<MetadataRecord> note_findings(BrokerId broker, const BrokerFindings& findings) const;
 
+  // Records of replicas on a broker that runs turned out to be damaged: they are complete no more,
+  // where another one is that can lead. Nothing for a broker that has registered again since.
+  std::vector<MetadataRecord> note_damage(BrokerId broker, std::int64_t broker_epoch,
+                                          std::span<const PartitionPlace> places) const;
+
   // It is not heard from: it leaves all in-sync replicas, and others lead.
   std::vector<MetadataRecord> fence_broker(BrokerId broker) const;
 

@@ -161,6 +161,27 @@ std::vector<MetadataRecord> Controller::note_findings(BrokerId broker,
   return records;
 }
 
+std::vector<MetadataRecord> Controller::note_damage(BrokerId broker, std::int64_t broker_epoch,
+                                                    std::span<const PartitionPlace> places) const {
+  const BrokerImage* known = image().broker(broker);
+  if (known == nullptr || known->broker_epoch != broker_epoch) return {};
+  BrokerFindings findings;
+  for (const PartitionPlace& place : places) {
+    const Found found = find(image(), place);
+    if (found.partition == nullptr) continue;
+    const auto can_take_over = [&](BrokerId id) {
+      const BrokerImage* other = image().broker(id);
+      return id != broker && is_complete(*found.partition, id) && other != nullptr &&
+             other->can_lead();
+    };
+    // Where it is all there is, most of its records are still of use.
+    if (std::ranges::any_of(found.partition->replicas, can_take_over)) {
+      findings.damaged.push_back(place);
+    }
+  }
+  return note_findings(broker, findings);
+}
+
 std::vector<MetadataRecord> Controller::fence_broker(BrokerId broker) const {
   const BrokerImage* known = image().broker(broker);
   if (known == nullptr || known->fenced) return {};
