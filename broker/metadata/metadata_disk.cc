@@ -1,6 +1,5 @@
 #include "broker/metadata/metadata_disk.h"
 
-#include <cerrno>
 #include <utility>
 
 #include "broker/logging/log.h"
@@ -10,12 +9,6 @@ namespace strandline {
 namespace {
 
 constexpr Duration kRoomWait = std::chrono::milliseconds{500};
-
-bool has_no_room(const ErrorCode& error) {
-  return error == boost::system::errc::no_space_on_device ||
-         error == boost::system::errc::file_too_large ||
-         error == ErrorCode{EDQUOT, boost::system::system_category()};
-}
 
 bool is_unusable(const ErrorCode& error) {
   return error == Errc::corrupt_file || error == Errc::unsupported_format ||
@@ -86,7 +79,7 @@ struct MetadataDisk::Round {
     MetadataSnapshotJob write = log.begin_snapshot(job.image, job.end.offset, job.end.epoch);
     const Result<void> written = MetadataLog::write_snapshot(disk, write);
     const Result<void> cut = log.finish_snapshot(write, written);
-    if (!written && !has_no_room(written.error())) {
+    if (!written && !strandline::is_out_of_room(written.error())) {
       // It may have been the sync of the directory in which the log's own segments are named.
       return written.error();
     }
@@ -162,7 +155,8 @@ void MetadataDisk::begin_round() {
 
 void MetadataDisk::finish_round(Round& round) {
   wants_snapshot_ = round.wants_snapshot;
-  const bool waits_for_room = round.error && !round.sync_failed && has_no_room(round.error);
+  const bool waits_for_room =
+      round.error && !round.sync_failed && strandline::is_out_of_room(round.error);
   if (round.error && !waits_for_room) {
     failed_ = true;
     log_line(LogLevel::error, "metadata",

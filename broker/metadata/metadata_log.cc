@@ -229,7 +229,8 @@ Result<void> MetadataLog::sync() {
   // Topics hang on every record here: from now on a restart must take a bad one for damage, and
   // never for the torn end of the log.
   put_checkpoint(job->end);
-  STRANDLINE_TRYV(checkpoint_.write());
+  const Result<void> noted = checkpoint_.write();
+  if (!noted && !is_out_of_room(noted.error())) return noted.error();
   log_->set_high_watermark(log_->flushed_end());
   // Without them the next start only reads a little more.
   (void)log_->write_indexes();

@@ -180,7 +180,14 @@ void Checkpointer::ended(const std::shared_ptr<Round>& round) {
       snapshot.partition->log().producer_snapshot_written(snapshot.state.next_offset);
     }
   }
-  if (!round->result) {
+  const bool waits_for_room = !round->result && is_out_of_room(round->result.error());
+  if (waits_for_room) {
+    log_limited(LogLevel::warn, "checkpoint", "room",
+                "no room for the checkpoint: it is tried again, a restart would scan more",
+                {{"error", round->result.error().message()}});
+    for (const auto& partition : round->partitions) shard_.mark_dirty(*partition);
+    for (Task& task : std::exchange(round->waiting, {})) shard_.when_checkpointed(std::move(task));
+  } else if (!round->result) {
     log_line(LogLevel::error, "checkpoint", "the checkpoint could not be written; the broker stops",
              {{"error", round->result.error().message()}});
     shard_.fail_disk();

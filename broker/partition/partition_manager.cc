@@ -92,6 +92,15 @@ void PartitionManager::apply(std::shared_ptr<const MetadataImage> image,
         fill_again(opening, topic, index);
         continue;
       }
+      if (const auto leaving = leaving_.find(key); leaving != leaving_.end()) {
+        // It was taken away and given back; what goes may not take along what comes.
+        ++opening->outstanding;
+        leaving->second.emplace_back([this, opening, topic, index] {
+          open_partition(opening, topic, index, Records::kept);
+          opened_one(opening);
+        });
+        continue;
+      }
       if (damaged_.contains(key)) shard_.report_damage(key);
       const bool here =
           shard_.partitions().find(key) != nullptr || shard_.partitions().offline().contains(key);
@@ -269,6 +278,7 @@ void PartitionManager::remove_absent(const MetadataImage& image) {
 
 void PartitionManager::remove_partition(std::shared_ptr<Partition> partition) {
   Partition& leaving = *partition;
+  leaving_.try_emplace(leaving.key());
   leaving.abandon(make_error_code(Errc::unknown_topic_or_partition));
   leaving.after_cut([this, partition = std::move(partition)]() mutable {
     remove_directory(std::move(partition));
@@ -288,8 +298,17 @@ void PartitionManager::remove_directory(std::shared_ptr<Partition> partition) {
                 {"error", removed.error().message()}});
     }
     // Its last share goes on the shard, where a read of it may still be finishing.
-    shard_.loop().post([partition = std::move(partition)] {});
+    shard_.loop().post(
+        [this, partition = std::move(partition)] { directory_is_removed(partition->key()); });
   });
+}
+
+void PartitionManager::directory_is_removed(const PartitionKey& key) {
+  const auto leaving = leaving_.find(key);
+  STRANDLINE_ASSERT(leaving != leaving_.end());
+  std::vector<Task> waiting = std::move(leaving->second);
+  leaving_.erase(leaving);
+  for (Task& task : waiting) task();
 }
 
 Result<void> PartitionManager::remove_leftovers(Disk& disk) {

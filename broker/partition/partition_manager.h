@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -64,6 +65,7 @@ class PartitionManager {
   void show_views(const MetadataImage* before, const MetadataImage& image);
   void remove_partition(std::shared_ptr<Partition> partition);
   void remove_directory(std::shared_ptr<Partition> partition);
+  void directory_is_removed(const PartitionKey& key);
   void forget_cuts(const MetadataImage& image);
   void remove_absent(const MetadataImage& image);
 
@@ -72,6 +74,8 @@ class PartitionManager {
   Checkpoint& checkpoint_;
   DamageReporter& reporter_;
   ReplicaFindings findings_;
+  // Replicas whose directories are being removed, and what waits for that.
+  std::map<PartitionKey, std::vector<Task>> leaving_;
   // Replicas with damaged records, until others lead and this one may begin anew.
   std::set<PartitionKey> damaged_;
   std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows

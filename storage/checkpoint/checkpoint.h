@@ -69,7 +69,8 @@ class Checkpoint {
   // Makes all that was put before the call, or read at the start, durable; writes nothing when
   // nothing changed since the last time.
   //
-  // Errors   any I/O code   and from then on every call fails with it: a failed sync is not retried
+  // Errors   no room, see is_out_of_room(): what was put is written by a later call
+  //          any I/O code   and from then on every call fails with it: a failed sync is not retried
   Result<void> write();
 
   // For metrics and tests.
@@ -101,6 +102,7 @@ class Checkpoint {
   std::uint64_t image_end_ = 0;  // where the journal begins
   std::uint64_t bytes_written_ = 0;
   ErrorCode failed_;
+  bool sync_began_ = false;  // of the write under way: from there on no failure can be mended
 };
 
 }  // namespace strandline

@@ -8,6 +8,7 @@
 //          truncate, must not overlap in time (a log's owner sees to that).
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -99,6 +100,14 @@ enum class OpenMode {
   create_new,      // must not exist; readable and writable
   create_or_open,  // readable and writable
 };
+
+// The file system, a quota or a limit on files has no room for a write. Of a sync it is a failure
+// like any other: what the disk holds is not known.
+inline bool is_out_of_room(const ErrorCode& error) {
+  return error == boost::system::errc::no_space_on_device ||
+         error == boost::system::errc::file_too_large ||
+         error == ErrorCode{EDQUOT, boost::system::system_category()};
+}
 
 struct DiskSpace {
   std::uint64_t total_bytes = 0;
