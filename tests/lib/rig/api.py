@@ -15,6 +15,7 @@ LEADER_NOT_AVAILABLE, NOT_LEADER, REQUEST_TIMED_OUT = 5, 6, 7
 NOT_ENOUGH_REPLICAS, NOT_ENOUGH_REPLICAS_AFTER_APPEND = 19, 20
 INVALID_REQUIRED_ACKS, TOPIC_ALREADY_EXISTS = 21, 36
 UNSUPPORTED_VERSION, INVALID_REQUEST, OUT_OF_ORDER, INVALID_PRODUCER_EPOCH = 35, 42, 45, 47
+OFFSET_NOT_AVAILABLE, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH = 78, 74, 75
 TRANSACTIONAL_ID_FAILED, STORAGE_ERROR, INVALID_RECORD = 53, 56, 87
 
 Produced = namedtuple("Produced", "error offset message")
@@ -206,3 +207,68 @@ def list_offset(wire, topic, time, partition=0):
     """(error, offset)"""
     answer = wire.call(LIST_OFFSETS, 1, list_offset_body(topic, time, partition))
     return read_list_offset(answer, partition)
+
+
+Led = namedtuple("Led", "error leader leader_epoch replicas isr")
+
+
+def leadership(wire, topic):
+    """{partition: Led} as one broker knows it; nothing when it knows no such topic. Metadata v7."""
+    def broker(a):
+        return a.int32(), a.string(), a.int32(), a.string()
+
+    def partition(a):
+        error, number, leader, leader_epoch = a.int16(), a.int32(), a.int32(), a.int32()
+        replicas, isr, _ = (a.array(lambda b: b.int32()) for _ in range(3))
+        return number, Led(error, leader, leader_epoch, replicas, isr)
+
+    def one(a):
+        _, name = a.int16(), a.string()
+        a.int8()
+        return name, dict(a.array(partition))
+
+    answer = wire.call(METADATA, 7, array([string(topic)]) + struct.pack(">b", 0))
+    answer.int32()
+    answer.array(broker)
+    answer.string()
+    answer.int32()
+    return dict(answer.array(one)).get(topic, {})
+
+
+def fetch_in_epoch(wire, topic, partition, offset, leader_epoch, wait_ms=0, bytes_min=1,
+                   bytes_max=1 << 20):
+    """Fetched; the broker answers only if it knows the partition in that leader epoch. Fetch v11,
+    without a session."""
+    one = struct.pack(">iiqqi", partition, leader_epoch, offset, -1, bytes_max)
+    body = (struct.pack(">iiiibii", -1, wait_ms, bytes_min, 50 << 20, 0, 0, -1)
+            + array([string(topic) + array([one])]) + array([]) + string(""))
+    answer = wire.call(FETCH, 11, body)
+
+    def read(a):
+        a.int32()
+        error, high_watermark, _, log_start = a.int16(), a.int64(), a.int64(), a.int64()
+        a.array(lambda b: (b.int64(), b.int64()))
+        a.int32()  # preferred read replica
+        return Fetched(error, high_watermark, log_start, a.blob() or b"")
+
+    answer.int32()
+    error = answer.int16()
+    answer.int32()  # session
+    found = [one for _, each in answer.array(lambda a: (a.string(), a.array(read))) for one in each]
+    fetched = found[0] if found else Fetched(0, -1, -1, b"")
+    return fetched._replace(error=fetched.error or error)
+
+
+def list_offset_in_epoch(wire, topic, time, partition, leader_epoch):
+    """(error, offset) as of that leader epoch; ListOffsets v4."""
+    one = struct.pack(">iiq", partition, leader_epoch, time)
+    answer = wire.call(LIST_OFFSETS, 4, struct.pack(">ib", -1, 0)
+                       + array([string(topic) + array([one])]))
+
+    def read(a):
+        a.int32()
+        error, _, offset, _ = a.int16(), a.int64(), a.int64(), a.int32()
+        return error, offset
+
+    answer.int32()
+    return answer.array(lambda a: (a.string(), a.array(read)))[0][1][0]

@@ -23,16 +23,19 @@ def free_port():
 
 class Broker:
     """A prefix of start() is a command that runs the daemon, such as strace with its arguments;
-    `descriptors` is its hard limit on them."""
+    `descriptors` is its hard limit on them. `host` is the address it serves at, with the kafka and
+    the http port in `ports`; `prefix` comes before every start's own."""
 
-    def __init__(self, path, data, settings=(), work=None, descriptors=None):
+    def __init__(self, path, data, settings=(), work=None, descriptors=None, host="127.0.0.1",
+                 ports=None, prefix=()):
         self.path = os.path.abspath(path)
         self.data = data
         self.work = work or tempfile.mkdtemp(prefix="strandline-broker-")
         self.log_path = os.path.join(self.work, "broker.out")
-        self.port = free_port()
-        self.http = free_port()
-        self.bootstrap = f"127.0.0.1:{self.port}"
+        self.host = host
+        self.port, self.http = ports or (free_port(), free_port())
+        self.bootstrap = f"{host}:{self.port}"
+        self.prefix = list(prefix)
         self.settings = list(settings)
         self.process = None
         self.starts = 0
@@ -40,7 +43,7 @@ class Broker:
 
     def command(self):
         command = [self.path, "--data", self.data, "--listen", self.bootstrap]
-        for setting in [f"http.listen=127.0.0.1:{self.http}", *self.settings]:
+        for setting in [f"http.listen={self.host}:{self.http}", *self.settings]:
             command += ["--set", setting]
         return command
 
@@ -51,7 +54,7 @@ class Broker:
             log.write(b"--- start %d\n" % self.starts)
             log.flush()
             self.process = subprocess.Popen(
-                [*prefix, *self.command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                [*self.prefix, *prefix, *self.command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 cwd=self.work, start_new_session=True, preexec_fn=self._limit_descriptors,
             )
         self.starts += 1
@@ -73,7 +76,7 @@ class Broker:
         """A request of the oldest ApiVersions is answered."""
         frame = b"\x00\x12\x00\x00\x00\x00\x00\x01\x00\x03rig"
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as wire:
+            with socket.create_connection((self.host, self.port), timeout=1) as wire:
                 wire.sendall(len(frame).to_bytes(4, "big") + frame)
                 return len(wire.recv(4)) == 4
         except OSError:

@@ -1,4 +1,4 @@
-"""Several daemons that are one cluster, on loopback."""
+"""Several daemons that are one cluster: on loopback, or each on a host of its own."""
 
 import json
 import os
@@ -11,24 +11,30 @@ from rig.broker import START_SECONDS_MAX, Broker, StartFailed, free_port
 # Signals that the process is about to be gone: not counted as a crash of its own.
 KILLED = -9
 
+PORTS, RPC_PORT = (9092, 9644), 9192  # kafka and http; on hosts of their own
+
 
 class Cluster:
     """Brokers 1 to `count`, each with a data directory of its own below `work`.
 
-    `datas` gives other data directories by node; `settings` go to every broker.
+    `datas` gives other data directories by node; `settings` go to every broker. With a `network`
+    broker N is on its host "bN".
     """
 
-    def __init__(self, path, count=3, settings=(), work=None, datas=None):
+    def __init__(self, path, count=3, settings=(), work=None, datas=None, network=None):
         self.work = work or tempfile.mkdtemp(prefix="strandline-cluster-")
-        self.rpc = {node: free_port() for node in range(1, count + 1)}
-        self.voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in self.rpc.items())
+        self.rpc = {node: RPC_PORT if network else free_port() for node in range(1, count + 1)}
+        hosts = {node: network.address(f"b{node}") if network else "127.0.0.1" for node in self.rpc}
+        self.voters = ",".join(f"{node}@{hosts[node]}:{port}" for node, port in self.rpc.items())
         self.brokers = {}
         for node in self.rpc:
             home = os.path.join(self.work, f"broker-{node}")
             os.makedirs(home, exist_ok=True)
             data = (datas or {}).get(node, os.path.join(home, "data"))
             self.brokers[node] = Broker(
-                path, data, [f"node.id={node}", f"cluster.voters={self.voters}", *settings], home)
+                path, data, [f"node.id={node}", f"cluster.voters={self.voters}", *settings], home,
+                host=hosts[node], ports=PORTS if network else None,
+                prefix=network.command(f"b{node}") if network else ())
 
     def __getitem__(self, node):
         return self.brokers[node]
@@ -60,17 +66,19 @@ class Cluster:
 
     def ready(self, node):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.brokers[node].http}/ready",
-                                        timeout=1) as answer:
+            with urllib.request.urlopen(self.url(node, "/ready"), timeout=1) as answer:
                 return answer.status == 200
         except OSError:
             return False
 
-    def get(self, node, path):
+    def url(self, node, path):
+        return f"http://{self.brokers[node].host}:{self.brokers[node].http}{path}"
+
+    def get(self, node, path, timeout=5):
         """What a JSON endpoint of a broker says."""
-        url = f"http://127.0.0.1:{self.brokers[node].http}{path}"
-        request = urllib.request.Request(url, headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        request = urllib.request.Request(self.url(node, path),
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.load(answer)
 
     def controller(self, seconds=10):

@@ -23,8 +23,8 @@ def _run(*command):
 
 
 class Disk:
-    def __init__(self, mebibytes=256):
-        self.home = tempfile.mkdtemp(prefix="strandline-disk-")
+    def __init__(self, mebibytes=256, below=None):
+        self.home = tempfile.mkdtemp(prefix="strandline-disk-", dir=below)
         self.tmpfs = os.path.join(self.home, "t")
         self.image = os.path.join(self.tmpfs, "d.img")
         self.mount = os.path.join(self.home, "m")
@@ -34,12 +34,16 @@ class Disk:
         self._mebibytes = mebibytes
 
     def __enter__(self):
-        _run("mount", "-t", "tmpfs", "-o", f"size={self._mebibytes + 8}m", "tmpfs", self.tmpfs)
+        # Twice the size: save() keeps a second image there.
+        _run("mount", "-t", "tmpfs", "-o", f"size={2 * self._mebibytes + 8}m", "tmpfs", self.tmpfs)
+        self._make()
+        self._attach()
+        return self
+
+    def _make(self):
         with open(self.image, "wb") as image:
             image.truncate(self._mebibytes << 20)
         _run("mkfs.ext4", "-q", "-F", "-m0", "-b", str(PAGE), self.image)
-        self._attach()
-        return self
 
     def __exit__(self, *_):
         for path in (self.mount, self.tmpfs):
@@ -57,6 +61,44 @@ class Disk:
     def power_on(self):
         _run("umount", self.mount)
         self._attach()
+
+    def lose(self):
+        """A new, empty disk in the place of this one."""
+        _run("umount", self.mount)
+        self._make()
+        self._attach()
+
+    def save(self):
+        """Keeps the disk as it is; the broker must be down."""
+        _run("umount", self.mount)
+        _run("cp", "--sparse=always", self.image, self.image + ".saved")
+        self._attach()
+
+    def bring_back(self):
+        """What save() kept, once."""
+        _run("umount", self.mount)
+        os.replace(self.image + ".saved", self.image)
+        self._attach()
+
+    def fill(self, leave=0):
+        """Takes all room but `leave` bytes."""
+        room = os.statvfs(self.mount)
+        room = room.f_bavail * room.f_frsize - leave
+        if room > 0:
+            subprocess.run(["fallocate", "-l", str(room), os.path.join(self.mount, "filler")],
+                           capture_output=True, check=False)
+
+    def free(self):
+        path = os.path.join(self.mount, "filler")
+        if os.path.exists(path):
+            os.unlink(path)
+
+    def freeze(self):
+        """Writes and syncs hang until thaw(); what was written before reaches the disk."""
+        _run("fsfreeze", "-f", self.mount)
+
+    def thaw(self):
+        _run("fsfreeze", "-u", self.mount)
 
     def write_some_pages(self, path, seed):
         """Writes a few random runs of a file's unsynced pages to the device, and nothing else of

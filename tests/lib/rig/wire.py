@@ -83,14 +83,15 @@ class Closed(ConnectionError):
 
 
 class Wire:
-    def __init__(self, port, source=None, timeout=TIMEOUT_SECONDS, receive_bytes=None):
+    def __init__(self, port, source=None, timeout=TIMEOUT_SECONDS, receive_bytes=None,
+                 host="127.0.0.1"):
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
         if receive_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         if source is not None:
             self.socket.bind((source, 0))
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._correlation = 0
 
