@@ -225,7 +225,7 @@ class OwnReader(_Worker):
 
     def __init__(self, name, partition, cluster, history, seed):
         super().__init__(name)
-        self._history, self._partition = history, partition
+        self.partition, self._history = partition, history
         self._prng = random.Random(f"{seed}/{name}")
         self.route = Route(cluster, partition, self._prng)
         self.place = 0
@@ -242,7 +242,7 @@ class OwnReader(_Worker):
             return None
         route, place, began = self.route, self.place, now()
         try:
-            got = api.fetch_in_epoch(route.wire, TOPIC, self._partition, place, route.leader_epoch,
+            got = api.fetch_in_epoch(route.wire, TOPIC, self.partition, place, route.leader_epoch,
                                      wait_ms, 8192 if wait_ms else 1, bytes_max)
             if got.error:
                 self._on_error(got.error)
@@ -252,14 +252,14 @@ class OwnReader(_Worker):
             route.close()
             return None
         except ServedWrong as wrong:
-            self._history.finding("I19", f"partition {self._partition} from offset {place} at broker "
+            self._history.finding("I19", f"partition {self.partition} from offset {place} at broker "
                                   f"{route.broker}: {wrong}")
             route.close()
             return None
-        records = [(offset, _name(value, self._partition), each.leader_epoch)
+        records = [(offset, _name(value, self.partition), each.leader_epoch)
                    for each in found for offset, _, value, *_ in each.records
                    if offset >= place and (until is None or offset < until)]
-        fetch = Fetch(self.name, self._partition, began, now(), route.broker, route.role,
+        fetch = Fetch(self.name, self.partition, began, now(), route.broker, route.role,
                       route.leader_epoch, place, got.high_watermark, records)
         self._history.fetches.append(fetch)
         self.place = records[-1][0] + 1 if records else place
@@ -279,14 +279,11 @@ class OwnReader(_Worker):
         route = self.route
         if error == api.OFFSET_OUT_OF_RANGE and route.role == "leader":
             self._history.finding(
-                "I9", f"partition {self._partition}: {self.name} was at {self.place}, broker "
+                "I9", f"partition {self.partition}: {self.name} was at {self.place}, broker "
                 f"{route.broker} as the leader of epoch {route.leader_epoch} knows no such offset, "
                 f"{now():.3f}")
             self._stop.wait(0.2)
-        if error == api.CORRUPT_MESSAGE:
-            self._history.finding("I19", f"partition {self._partition}: broker {route.broker} answers "
-                                  f"CORRUPT_MESSAGE at offset {self.place}, {now():.3f}")
-            self._stop.wait(0.2)
+        self._history.error(error)
         route.close()
 
 
@@ -403,6 +400,16 @@ class Clients:
                 worker.flush(deadline - now())
         for worker in self.own:
             worker.join(deadline - now() + 5)
+
+    def places(self):
+        """{(reader, partition): the offset it reads next} of those that read along."""
+        places = {}
+        for worker in self.readers:
+            if isinstance(worker, OwnReader):
+                places[worker.name, worker.partition] = worker.place
+            elif isinstance(worker, RdConsumer):
+                places.update({(worker.name, p): place for p, place in worker.places.items()})
+        return places
 
     def stop_readers(self):
         for worker in self.readers:

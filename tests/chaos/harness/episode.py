@@ -36,7 +36,7 @@ def run_all(tally, options):
     seconds = options.seconds or (SECONDS_LONG if options.long else SECONDS)
     deadline = now() + seconds
     number = 0
-    while now() < deadline:
+    while now() < deadline and not tally.failed:
         _run(tally, options, seed, number, deadline)
         seed, number = seed + 1, number + 1
 
@@ -64,12 +64,16 @@ def _play(tally, options, world, title, deadline):
         if now() > deadline or history.findings or clients.broken():
             break
         _one(world, kind, began)
+    if not history.findings:
+        world.settle()
     clients.stop_producers(30)
     clients.stop_readers()
     world.observer.stop()
-    unread = [problem for name in FINALS for problem in clients.read_whole(name)]
-    for problem in unread:
-        history.finding("I22", problem)
+    for name in FINALS:
+        for problem in clients.read_whole(name):
+            history.finding("I22", problem)
+    for problem in world.differences():
+        history.finding("I18", problem)
     tally.check(f"{title}: clients work to the end", not clients.broken(), "\n".join(clients.broken()))
     found = checker.check(history, FINALS)
     tally.check(f"{title}: {len(history.acks)} acknowledged records over "

@@ -6,15 +6,18 @@ import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import threading
 import time
+import zlib
 
 from harness.clients import PARTITIONS, TOPIC, Clients
 from harness.history import Fault, History
 from rig import api
+from rig.batch import ServedWrong, parse
 from rig.cluster import Cluster
-from rig.disk import Disk
+from rig.disk import Disk, files_below
 from rig.network import Network, sweep as sweep_network
 from rig.wire import Wire, until
 
@@ -26,6 +29,7 @@ SETTINGS = ["auto.create.topics.enable=false", "checkpoint.interval.ms=100",
             "disk.ballast.bytes=2MiB", "disk.watermark.refuse.bytes=16MiB",
             "disk.watermark.stop.bytes=4MiB", "memory.budget=128MiB"]
 TOPIC_CONFIG = {"min_insync_replicas": 2, "segment_bytes": 262_144, "retention_ms": -1}
+DISK_FAILED = 74  # the exit status of a broker whose disk refused a sync
 HEAL_SECONDS_MAX = 45  # of two busy cores; what it takes is in the report
 
 now = time.monotonic
@@ -63,8 +67,10 @@ class World:
         self.observer = Observer(self.cluster, self.history)
 
     def __exit__(self, *_):
-        self._stack.close()
-        shutil.rmtree(self.home, ignore_errors=True)
+        try:
+            self._stack.close()
+        finally:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def _end_brokers(self):
         for disk in self.disks.values():
@@ -147,6 +153,36 @@ class World:
 
         return until(gone, seconds, 0.1)
 
+    def restart_ended(self):
+        """As a supervisor does it. A broker may end by itself when its disk fails, and only then."""
+        for node, broker in self.cluster.brokers.items():
+            status = broker.process.poll()
+            if status is None:
+                continue
+            self.note(f"broker {node} has ended by itself with status {status}")
+            if status != DISK_FAILED:
+                self.history.finding("I22", f"broker {node} ended by itself with status {status}:\n"
+                                     f"{broker.log_tail(8)}")
+            self.start(node)
+
+    def differences(self):
+        """Stops all brokers and compares the logs of their replicas, batch by batch; in words."""
+        self.cluster.stop()
+        problems = []
+        for partition in range(PARTITIONS):
+            logs = {node: _batches(disk, partition) for node, disk in self.disks.items()}
+            ends = {node: max((last for last, _ in log.values()), default=-1)
+                    for node, log in logs.items()}
+            if len(set(ends.values())) > 1:
+                problems.append(f"partition {partition}: the last offsets of its replicas are {ends}")
+            for base in sorted(set().union(*logs.values())):
+                held = {node: log[base][1] for node, log in logs.items() if base in log}
+                if len(held) < len(NODES) or len(set(held.values())) > 1:
+                    problems.append(f"partition {partition}: the batch of base offset {base} has the "
+                                    f"checksums {held} by broker")
+                    break
+        return problems
+
     # Healing
 
     def settle(self, seconds=HEAL_SECONDS_MAX):
@@ -154,7 +190,9 @@ class World:
         it, every partition acknowledges what is sent from now on. The seconds that took; a
         finding when it takes too long."""
         began = now()
-        for problem in (self._not_serving, self._not_in_sync):
+        self.restart_ended()
+        ends = self._acked_ends()
+        for problem in (self._not_serving, self._not_in_sync, lambda: self._not_read(ends)):
             what = self._until_none(problem, began + seconds)
             if what:
                 self._no_recovery(began, what)
@@ -200,6 +238,19 @@ class World:
                     return (f"partition {partition}, as broker {node} knows it, has the leader "
                             f"{each.leader} in epoch {each.leader_epoch} and the ISR {each.isr}")
         return ""
+
+    def _acked_ends(self):
+        ends = {}
+        for ack in self.history.acks:
+            ends[ack.partition] = max(ends.get(ack.partition, 0), ack.offset + 1)
+        return ends
+
+    def _not_read(self, ends):
+        places = self.clients.places()
+        behind = [f"{name} is at {places[name, partition]} of partition {partition}"
+                  for name, partition in sorted(places)
+                  if places[name, partition] < ends.get(partition, 0)]
+        return behind and f"{'; '.join(behind)}, which has acknowledged records up to {ends}"
 
     def _silent(self, since):
         """Producers' partitions without an acknowledgement of what was sent since."""
@@ -256,6 +307,26 @@ class Observer:
                 self._known[partition] = seen
                 self._history.leaders.append((now(), partition, each.leader, each.leader_epoch,
                                               each.isr))
+
+
+def _batches(disk, partition):
+    """{base offset: (last offset, checksum over all of the batch)} of the log files of a replica; a
+    batch that is damaged has the reason in place of the checksum."""
+    found = {}
+    for path in files_below(os.path.join(disk.data, f"{TOPIC}-{partition}"), ".log"):
+        with open(path, "rb") as file:
+            data = file.read()
+        at = 0
+        while at + 12 <= len(data):
+            base, length = struct.unpack_from(">qi", data, at)
+            raw = data[at:at + 12 + max(length, 0)]
+            at += len(raw)
+            try:
+                found[base] = (parse(raw)[0].last_offset, zlib.crc32(raw))
+            except ServedWrong as wrong:
+                found[base] = (base, f"{os.path.basename(path)}: {wrong}")
+                break
+    return found
 
 
 def sweep():

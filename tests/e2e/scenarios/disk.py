@@ -9,7 +9,7 @@ from harness.world import MIB, get, metric
 from rig import api
 from rig.batch import batch
 from rig.broker import Broker, StartFailed
-from rig.disk import Disk
+from rig.disk import Disk, Filler
 from rig.wire import Wire, until
 
 DISK_MIB, REFUSE_MIB, STOP_MIB, BALLAST_MIB = 192, 48, 24, 16
@@ -17,44 +17,6 @@ SETTINGS = [f"disk.watermark.refuse.bytes={REFUSE_MIB}MiB", f"disk.watermark.sto
             f"disk.ballast.bytes={BALLAST_MIB}MiB", "log.retention.check.interval.ms=300"]
 LOOKS = 10  # the guard looks once a second
 RECORD = batch([b"r" * (256 << 10)])
-
-
-class Filler:
-    """Somebody else's file on the same disk."""
-
-    def __init__(self, disk):
-        self._mount = disk.mount
-        self._path = os.path.join(disk.mount, "filler")
-
-    def available(self):
-        state = os.statvfs(self._mount)
-        return state.f_bavail * state.f_frsize
-
-    def fill_to(self, free_bytes):
-        """Grows until no more than this is free; 0: until nothing is."""
-        with open(self._path, "ab") as file:
-            while True:
-                spare = self.available() - free_bytes
-                if spare <= 0:
-                    return
-                try:
-                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(spare, MIB))
-                except OSError:
-                    self._last_blocks(file)
-                    return
-
-    def _last_blocks(self, file):
-        size = os.fstat(file.fileno()).st_size
-        while True:
-            try:
-                os.posix_fallocate(file.fileno(), size, 4096)
-            except OSError:
-                return
-            size += 4096
-
-    def remove(self):
-        if os.path.exists(self._path):
-            os.remove(self._path)
 
 
 def _ballast(disk):

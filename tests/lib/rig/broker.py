@@ -1,5 +1,6 @@
 """The daemon under test: started, killed and started again on one data directory and one port."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -91,7 +92,8 @@ class Broker:
         if self.process is None:
             return None
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # another thread has just seen it end
+                os.killpg(self.process.pid, signal.SIGKILL)
         status = self.process.wait()
         while self._group_runs():
             time.sleep(0.001)

@@ -80,18 +80,11 @@ class Disk:
         os.replace(self.image + ".saved", self.image)
         self._attach()
 
-    def fill(self, leave=0):
-        """Takes all room but `leave` bytes."""
-        room = os.statvfs(self.mount)
-        room = room.f_bavail * room.f_frsize - leave
-        if room > 0:
-            subprocess.run(["fallocate", "-l", str(room), os.path.join(self.mount, "filler")],
-                           capture_output=True, check=False)
-
-    def free(self):
-        path = os.path.join(self.mount, "filler")
-        if os.path.exists(path):
-            os.unlink(path)
+    def make_read_only(self):
+        """As ext4 does when it finds itself damaged; power_on() mends it."""
+        device = os.path.basename(_run("findmnt", "-no", "SOURCE", self.mount).strip())
+        with open(f"/sys/fs/ext4/{device}/trigger_fs_error", "w") as trigger:
+            trigger.write("chaos")
 
     def freeze(self):
         """Writes and syncs hang until thaw(); what was written before reaches the disk."""
@@ -114,6 +107,44 @@ class Disk:
                                       ctypes.c_int64(length), 7)
         finally:
             os.close(descriptor)
+
+
+class Filler:
+    """Somebody else's file on the same disk."""
+
+    def __init__(self, disk):
+        self._mount = disk.mount
+        self._path = os.path.join(disk.mount, "filler")
+
+    def available(self):
+        state = os.statvfs(self._mount)
+        return state.f_bavail * state.f_frsize
+
+    def fill_to(self, free_bytes):
+        """Grows until no more than this is free; 0: until nothing is."""
+        with open(self._path, "ab") as file:
+            while True:
+                spare = self.available() - free_bytes
+                if spare <= 0:
+                    return
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(spare, 1 << 20))
+                except OSError:
+                    self._last_blocks(file)
+                    return
+
+    def _last_blocks(self, file):
+        size = os.fstat(file.fileno()).st_size
+        while True:
+            try:
+                os.posix_fallocate(file.fileno(), size, 4096)
+            except OSError:
+                return
+            size += 4096
+
+    def remove(self):
+        if os.path.exists(self._path):
+            os.remove(self._path)
 
 
 def files_below(root, suffix):

@@ -106,6 +106,8 @@ class Network:
 
     def drop(self, *links):
         """Nothing of what the first of a pair sends reaches the second."""
+        if not links:
+            return
         pairs = ", ".join(f'"p-{a}" . "p-{b}"' for a, b in links)
         self._nft(f"add element bridge chaos cut {{ {pairs} }}\n")
 
