@@ -1,6 +1,7 @@
 """Producers and readers that never give up, around one history. Ours speak the protocol by hand, so
 that each answer can be judged; librdkafka's are what people use."""
 
+import contextlib
 import random
 import threading
 import time
@@ -155,19 +156,22 @@ class OwnProducer(_Worker):
 
 
 class RdProducer(_Worker):
-    """librdkafka's, idempotent, over all partitions, many requests at a time."""
+    """librdkafka's, idempotent, over all partitions, many requests at a time. When it ends for good
+    another takes its place, with the next number; whether it had reason to is judged by others."""
 
-    def __init__(self, number, cluster, history, seed, pause=0.02, idempotent=True):
+    def __init__(self, number, cluster, history, seed, pause=0.02):
         super().__init__(f"librdkafka-producer-{number}")
         self.number = number
-        self.fatal = None
-        self._history, self._pause = history, pause
+        self._bootstrap, self._history, self._pause = cluster.bootstrap, history, pause
         self._prng = random.Random(f"{seed}/{number}")
+        self._make()
+
+    def _make(self):
         self._outstanding = 0
         self._producer = Producer({
-            "bootstrap.servers": cluster.bootstrap,
+            "bootstrap.servers": self._bootstrap,
             "acks": "all",
-            "enable.idempotence": idempotent,
+            "enable.idempotence": True,
             "linger.ms": 2,
             "message.timeout.ms": 300_000,
             "request.timeout.ms": 3_000,
@@ -183,41 +187,36 @@ class RdProducer(_Worker):
 
     def _work(self):
         while not self._stop.is_set():
-            if self._outstanding < OUTSTANDING_MAX:
-                self._send(self._prng.randrange(PARTITIONS))
-            self._producer.poll(self._pause)
+            try:
+                if self._outstanding < OUTSTANDING_MAX:
+                    self._send(self._prng.randrange(PARTITIONS))
+                self._producer.poll(self._pause)
+            except KafkaException as error:  # from either, and only when it is fatal
+                self._history.retired.append((now(), self.number, str(error)))
+                self.number += 1
+                self._make()
 
     def _send(self, partition):
-        began = now()
-        counter = self._history.send(self.number, partition, began)
+        began, number = now(), self.number
+        counter = self._history.send(number, partition, began)
         self._outstanding += 1
-        try:
-            self._producer.produce(
-                TOPIC, partition=partition, value=signed.value_of(self.number, partition, counter),
-                on_delivery=lambda error, message: self._delivered(error, message, counter, began))
-        except KafkaException as error:
+        self._producer.produce(
+            TOPIC, partition=partition, value=signed.value_of(number, partition, counter),
+            on_delivery=lambda error, message: self._delivered(error, message, number, counter, began))
+
+    def _delivered(self, error, message, number, counter, began):
+        if number == self.number:
             self._outstanding -= 1
-            self._history.fail(self.number, partition, counter)
-            self._died(error.args[0])
-
-    def _delivered(self, error, message, counter, began):
-        self._outstanding -= 1
         if error is None:
-            self._history.acks.append(Ack(self.number, message.partition(), counter, message.offset(),
-                                          began, now(), None))
-            return
-        self._history.error(error.code())
-        if error.fatal() or error.code() == KafkaError._FATAL:
-            self._died(error)
-
-    def _died(self, error):
-        self.fatal = str(error)
-        self._history.finding("I21", f"librdkafka's producer {self.number} ended: {error}")
-        self._stop.set()
+            self._history.acks.append(Ack(number, message.partition(), counter, message.offset(), began,
+                                          now(), None))
+        else:
+            self._history.error(error.code())
 
     def flush(self, seconds):
         """What was sent before must be answered; call it when the thread has ended."""
-        self._producer.flush(max(0.1, seconds))
+        with contextlib.suppress(KafkaException):  # what has no answer shows in the history
+            self._producer.flush(max(0.1, seconds))
 
 
 class OwnReader(_Worker):

@@ -37,6 +37,7 @@ class History:
         self.findings = []  # violations seen as they happened: (invariant, sentence)
         self.leaders = []  # (time, partition, leader, leader epoch, ISR), at each change
         self.controllers = []  # (time, node), at each change
+        self.retired = []  # (time, producer, why) of those that ended for good before the run did
         self.errors = {}  # error code -> how often a producer was answered with it
 
     def send(self, producer, partition, now):
@@ -62,13 +63,15 @@ class History:
                 self.findings.append((invariant, sentence))
 
     def unanswered(self):
-        """[(producer, partition, how many)] of records without an acknowledgement."""
+        """[(producer, partition, how many)] of records without an acknowledgement, but those of
+        producers that ended."""
         acked = {}
+        retired = {producer for _, producer, _ in self.retired}
         for ack in self.acks:
             key = (ack.producer, ack.partition)
             acked[key] = acked.get(key, 0) + 1
         return [(*key, len(times) - acked.get(key, 0)) for key, times in sorted(self.sent.items())
-                if len(times) > acked.get(key, 0)]
+                if len(times) > acked.get(key, 0) and key[0] not in retired]
 
     def save(self, path, **about):
         """As gzipped JSON; the named tuples become lists in the order of their fields."""
@@ -78,7 +81,8 @@ class History:
             "sent": [[*key, [round(at, 4) for at in times]] for key, times in self.sent.items()],
             "failed": [[*key, sorted(counters)] for key, counters in self.failed.items()],
             "acks": self.acks, "fetches": self.fetches, "ends": self.ends, "faults": self.faults,
-            "findings": self.findings, "leaders": self.leaders, "controllers": self.controllers,
+            "findings": self.findings, "retired": self.retired,
+            "leaders": self.leaders, "controllers": self.controllers,
             "errors": self.errors,
         }
         with gzip.open(path, "wt", compresslevel=1) as out:

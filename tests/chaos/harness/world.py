@@ -98,6 +98,14 @@ class World:
     def hold(self, shortest, longest):
         time.sleep(self.prng.uniform(shortest, longest))
 
+    def offered(self):
+        """The requests that every broker knows."""
+        known = []
+        for node in NODES:
+            with Wire(self.cluster[node].port, host=self.cluster[node].host) as wire:
+                known.append(api.offered(wire))
+        return set.intersection(*known)
+
     def alive(self):
         return [node for node in NODES if self.cluster[node].alive()]
 

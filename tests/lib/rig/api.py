@@ -9,6 +9,7 @@ from rig.wire import array, blob, nullable, string
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS = 0, 1, 2, 3, 18
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 20, 21, 22
 FIND_COORDINATOR, INCREMENTAL_ALTER_CONFIGS = 10, 44
+ELECT_LEADERS, ALTER_REASSIGNMENTS = 43, 45
 
 OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE = 1, 2, 3, 10
 LEADER_NOT_AVAILABLE, NOT_LEADER, REQUEST_TIMED_OUT = 5, 6, 7
@@ -272,3 +273,55 @@ def list_offset_in_epoch(wire, topic, time, partition, leader_epoch):
 
     answer.int32()
     return answer.array(lambda a: (a.string(), a.array(read)))[0][1][0]
+
+
+def offered(wire):
+    """The keys of all requests that the broker knows; ApiVersions v0."""
+    answer = wire.call(API_VERSIONS, 0, b"")
+    answer.int16()
+    return set(answer.array(lambda a: (a.int16(), a.int16(), a.int16())[0]))
+
+
+def _compact(items):
+    """A compact array of fewer than 127 items."""
+    return bytes([len(items) + 1]) + b"".join(items)
+
+
+def _compact_string(text):
+    return bytes([len(text) + 1]) + text.encode()
+
+
+def _read_compact_string(answer):
+    length = answer.int8() - 1
+    return None if length < 0 else answer.bytes(length).decode()
+
+
+def reassign(wire, topic, replicas):
+    """The first error of AlterPartitionReassignments v0; `replicas` is {partition: brokers}."""
+    each = [struct.pack(">i", number) + _compact([struct.pack(">i", one) for one in brokers]) + b"\0"
+            for number, brokers in replicas.items()]
+    body = (b"\0" + struct.pack(">i", 30_000)
+            + _compact([_compact_string(topic) + _compact(each) + b"\0"]) + b"\0")
+    answer = wire.call(ALTER_REASSIGNMENTS, 0, body)
+    answer.int8()
+    answer.int32()
+    error = answer.int16()
+    _read_compact_string(answer)
+    if error or answer.int8() < 2:
+        return error
+    _read_compact_string(answer)
+    errors = []
+    for _ in range(answer.int8() - 1):
+        answer.int32()
+        errors.append(answer.int16())
+        _read_compact_string(answer)
+        answer.int8()
+    return next(filter(None, errors), 0)
+
+
+def elect_preferred(wire, topic, partitions):
+    """ElectLeaders v1; that a partition's preferred replica leads already is an error there, so none is
+    looked at."""
+    each = [struct.pack(">i", number) for number in partitions]
+    wire.call(ELECT_LEADERS, 1, struct.pack(">b", 0) + array([string(topic) + array(each)])
+              + struct.pack(">i", 5_000))
