@@ -214,7 +214,9 @@ std::optional<PartitionImage> PartitionChange::next() const {
   const std::size_t least =
       std::min(state.replicas.size(), static_cast<std::size_t>(std::max(1, min_insync_)));
   if (state.isr.size() >= least) state.elr.clear();
-  if (state.leader != before_.leader) ++state.leader_epoch;
+  // A leader knows the replicas of its term: others make another one.
+  const bool same_replicas = std::ranges::is_permutation(state.replicas, before_.replicas);
+  if (state.leader != before_.leader || !same_replicas) ++state.leader_epoch;
   if (state == before_) return std::nullopt;
   ++state.partition_epoch;
   return state;

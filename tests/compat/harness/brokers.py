@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from harness import deps
@@ -101,6 +102,89 @@ class Strandlined(Broker):
             self._path, "--data", self.data, "--listen", self.bootstrap,
             "--set", "http.listen=none",
         ]
+
+
+class StrandlinedCluster(Strandlined):
+    """Three of them that are one cluster; clients are told the first. With `hurt`, one of the others
+    is killed and started again, over and over, while a client is at work."""
+
+    def __init__(self, path, hurt=False):
+        super().__init__(path)
+        self._hurt = hurt
+        self._rest = threading.Event()
+        self._nemesis = None
+        self._ports = {1: self.port, 2: free_port(), 3: free_port()}
+        self._processes = {}
+        rpc = {node: free_port() for node in self._ports}
+        self._voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in rpc.items())
+        self.kills = 0
+
+    def command(self, node=1):
+        return [
+            self._path, "--data", os.path.join(self.home, f"data-{node}"), "--listen",
+            f"127.0.0.1:{self._ports[node]}", "--set", "http.listen=none", "--set",
+            f"node.id={node}", "--set", f"cluster.voters={self._voters}",
+        ]
+
+    def _start(self, node):
+        with open(f"{self.log_path}-{node}", "ab") as log:
+            self._processes[node] = subprocess.Popen(
+                self.command(node), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home
+            )
+
+    def spawn(self):
+        for node in self._ports:
+            self._start(node)
+        self.process = self._processes[1]
+
+    def await_ready(self):
+        for node, port in self._ports.items():
+            self.bootstrap = f"127.0.0.1:{port}"
+            self.process = self._processes[node]
+            super().await_ready()
+        self.bootstrap, self.process = f"127.0.0.1:{self.port}", self._processes[1]
+        self._await_three()
+        if self._hurt:
+            self._nemesis = threading.Thread(target=self._kill_in_turns, daemon=True)
+            self._nemesis.start()
+
+    def _await_three(self):
+        """A topic that is made before has fewer replicas."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < deadline:
+            with Wire(self.bootstrap, timeout=2) as wire:
+                if len(wire.broker_ids()) == 3:
+                    return
+            time.sleep(0.02)
+        raise RuntimeError("three brokers do not become one cluster")
+
+    def _kill_in_turns(self):
+        node = 2
+        while not self._rest.wait(2.0):
+            self._processes[node].kill()
+            self._processes[node].wait()
+            self.kills += 1
+            if self._rest.wait(0.5):
+                return
+            self._start(node)
+            node = 5 - node
+
+    def log_tail(self, lines=40):
+        text = ""
+        for node in self._ports:
+            with open(f"{self.log_path}-{node}", errors="replace") as log:
+                text += f"--- broker {node}\n" + "".join(log.readlines()[-lines:])
+        return text
+
+    def stop(self):
+        self._rest.set()
+        if self._nemesis is not None:
+            self._nemesis.join()
+        for node, process in self._processes.items():
+            if node != 1 and process.poll() is None:
+                process.kill()
+                process.wait()
+        return super().stop()
 
 
 class ReferenceKafka(Broker):

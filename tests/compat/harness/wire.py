@@ -7,6 +7,7 @@ what really lies in a partition (codec bits of a batch), which no client shows.
 import socket
 import struct
 
+METADATA = 3
 API_PRODUCE, API_FETCH, API_VERSIONS, API_CREATE_TOPICS = 0, 1, 18, 19
 API_DELETE_TOPICS, API_INIT_PRODUCER_ID = 20, 22
 
@@ -63,6 +64,19 @@ class Wire:
             raise AssertionError(f"ApiVersions v0 answered error {error}")
         triples = struct.iter_unpack(">hhh", answer[6 : 6 + 6 * count])
         return {key: (low, high) for key, low, high in triples}
+
+    def broker_ids(self):
+        """Those that Metadata v1 names, asked for no topic."""
+        answer = self.call(METADATA, 1, struct.pack(">i", 0))
+        count, at, ids = struct.unpack(">i", answer[:4])[0], 4, []
+        for _ in range(count):
+            ids.append(struct.unpack(">i", answer[at : at + 4])[0])
+            at += 4
+            length = struct.unpack(">h", answer[at : at + 2])[0]
+            at += 2 + length + 4  # the host, and the port
+            length = struct.unpack(">h", answer[at : at + 2])[0]
+            at += 2 + max(length, 0)  # the rack
+        return ids
 
     def create_topic(self, name, partitions=1, configs=None):
         """CreateTopics v4; returns the error code."""

@@ -189,6 +189,15 @@ def _join(tally, options, cluster):
         writer.write([b"here"])
         tally.check("cluster: a broker joins a running cluster and leads", made == 0 and
                     _placed(cluster, "on-the-fourth").leader == 4, made)
+        with Wire(fourth.port) as wire:
+            moved = api.reassign(wire, "on-the-fourth", [[2, 3]])
+        writer.write([b"while it moves"])
+        tally.check("cluster: a reassigned partition is with its new replicas alone",
+                    moved == 0 and _until(lambda: sorted(
+                        _placed(cluster, "on-the-fourth").replicas) == [2, 3]), moved)
+        writer.write([b"where it is now"])
+        found = read_all(cluster, "on-the-fourth")
+        tally.check("cluster: and has all its records", not lost(writer, found), found)
         tally.check("cluster: a fourth broker is no voter", _voters(cluster, 4) == {1, 2, 3},
                     cluster.get(4, "/v1/quorum"))
     finally:

@@ -293,6 +293,7 @@ TEST_CASE("PartitionChange: new replicas are in sync before old ones go", "[part
   CHECK(p.now.adding == ids({4, 5}));
   CHECK(p.now.removing == ids({1, 3}));
   CHECK(p.now.leader == BrokerId{1});
+  CHECK(p.now.leader_epoch == LeaderEpoch{6});  // a leader knows the replicas of its term
   p.apply([](PartitionChange& c) { c.set_isr(ids({1, 2, 3, 4})); });
   CHECK(p.now.removing == ids({1, 3}));
   p.apply([](PartitionChange& c) { c.set_isr(ids({1, 2, 3, 4, 5})); });
@@ -300,7 +301,7 @@ TEST_CASE("PartitionChange: new replicas are in sync before old ones go", "[part
   CHECK(p.now.isr == ids({2, 4, 5}));
   CHECK(p.now.adding.empty());
   CHECK(p.now.leader == BrokerId{4});
-  CHECK(p.now.leader_epoch == LeaderEpoch{6});
+  CHECK(p.now.leader_epoch == LeaderEpoch{7});
 }
 
 TEST_CASE("PartitionChange: another order alone is done at once", "[partition_change]") {
