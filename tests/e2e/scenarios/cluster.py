@@ -190,7 +190,7 @@ def _join(tally, options, cluster):
         tally.check("cluster: a broker joins a running cluster and leads", made == 0 and
                     _placed(cluster, "on-the-fourth").leader == 4, made)
         with Wire(fourth.port) as wire:
-            moved = api.reassign(wire, "on-the-fourth", [[2, 3]])
+            moved = api.reassign(wire, "on-the-fourth", {0: [2, 3]})
         writer.write([b"while it moves"])
         tally.check("cluster: a reassigned partition is with its new replicas alone",
                     moved == 0 and _until(lambda: sorted(
