@@ -41,8 +41,9 @@ class Node:
             state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (OSError, ValueError):
             return None
-        # Numbers of processes are used again.
-        return pid if b"strandlined" in command and state != "Z" else None
+        # Numbers of processes are used again. A process that has just been made has no words yet.
+        is_ours = not command or b"strandlined" in command
+        return pid if is_ours and state != "Z" else None
 
     def start(self, binary, voters):
         self.home.mkdir(parents=True, exist_ok=True)
