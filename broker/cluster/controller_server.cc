@@ -403,10 +403,11 @@ void ControllerServer::care_for_voters() {
   changing_voters_ = true;
   node_.change_voters(record_of(*next, wanted), [this](const ErrorCode& error) {
     changing_voters_ = false;
-    if (!error) {
-      log_line(LogLevel::info, "controller", "the voters on the metadata have changed",
-               {{"voters", node_.quorum().voters().size()}});
-    }
+    if (error) return;
+    log_line(LogLevel::info, "controller", "the voters on the metadata have changed",
+             {{"voters", node_.quorum().voters().size()}});
+    // Two voters are as fragile as one: the third is not left to the next turn.
+    if (node_.is_controller()) care_for_voters();
   });
 }
 
