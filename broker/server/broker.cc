@@ -119,6 +119,7 @@ struct Broker::State {
   StartResult open_data();
   void make_threads();
   StartResult open_cluster();
+  ClusterNode::Hooks cluster_hooks();
   void show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown);
   void propose_isr(Shard& home, IsrRequest request);
   void report_damage(Shard& home, const PartitionKey& key);
@@ -249,8 +250,32 @@ StartResult Broker::State::open_cluster() {
                                 .seed = prng.next(),
                                 .slot = cluster_slot,
                                 .senders = senders},
-      ClusterNode::Hooks{
-          .show = [this](std::shared_ptr<const MetadataImage> image,
+      cluster_hooks());
+  if (auto problem = cluster->open()) return StartFailure{std::move(*problem)};
+  services = std::make_unique<Services>(
+      Services{.ask_controller =
+                   [this](Shard& home, ControllerRequest request, Duration time_max,
+                          OnControllerOutcome done) {
+                     cluster->ask(home.loop(), std::move(request), time_max, std::move(done));
+                   },
+               .next_producer_id =
+                   [this](Shard& home, std::function<void(Result<ProducerId>)> done) {
+                     cluster->next_producer_id(home.loop(), std::move(done));
+                   },
+               .configs = *configs,
+               .disk = *disk,
+               .data_path = settings.data});
+  auto nothing = std::make_shared<MetadataImage>();
+  nothing->cluster_id = directory->identity().cluster_id;
+  for (auto& server : shards) {
+    server->shard->set_image(nothing);
+    serve_shard(*server);
+  }
+  return success();
+}
+
+ClusterNode::Hooks Broker::State::cluster_hooks() {
+  return {.show = [this](std::shared_ptr<const MetadataImage> image,
                          std::function<void()> shown) { show(std::move(image), std::move(shown)); },
           .findings = [this] { return findings(); },
           .joined =
@@ -281,28 +306,7 @@ StartResult Broker::State::open_cluster() {
                 return HostPort{endpoint.address().to_string(), endpoint.port()};
               },
           .serving = [this] { first().loop.post([this] { serve(); }); },
-          .failed = [this](const ErrorCode&) { on_fatal(kExitDiskFailed); }});
-  if (auto problem = cluster->open()) return StartFailure{std::move(*problem)};
-  services = std::make_unique<Services>(
-      Services{.ask_controller =
-                   [this](Shard& home, ControllerRequest request, Duration time_max,
-                          OnControllerOutcome done) {
-                     cluster->ask(home.loop(), std::move(request), time_max, std::move(done));
-                   },
-               .next_producer_id =
-                   [this](Shard& home, std::function<void(Result<ProducerId>)> done) {
-                     cluster->next_producer_id(home.loop(), std::move(done));
-                   },
-               .configs = *configs,
-               .disk = *disk,
-               .data_path = settings.data});
-  auto nothing = std::make_shared<MetadataImage>();
-  nothing->cluster_id = directory->identity().cluster_id;
-  for (auto& server : shards) {
-    server->shard->set_image(nothing);
-    serve_shard(*server);
-  }
-  return success();
+          .failed = [this](const ErrorCode&) { on_fatal(kExitDiskFailed); }};
 }
 
 void Broker::State::show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown) {

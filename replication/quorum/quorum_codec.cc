@@ -305,7 +305,7 @@ std::string encode_stored_vote(const StoredVote& stored) {
 Result<StoredVote> decode_stored_vote(ByteView bytes) {
   pb::QuorumVoteFile in;
   if (!parse(in, bytes)) return Errc::corrupt_file;
-  if (in.epoch() < 0 || in.voters_settled() < 0) return Errc::corrupt_file;
+  if (in.epoch() < 0 || in.voters_settled() < 0 || in.installing() < 0) return Errc::corrupt_file;
   StoredVote stored{.starts = in.starts()};
   stored.vote.epoch = LeaderEpoch{in.epoch()};
   if (in.has_voted_for()) {
