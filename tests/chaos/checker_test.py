@@ -217,7 +217,11 @@ def without_epochs(history):
     history.fetches.insert(0, whole._replace(ended=79.0))
 
 
-CLEAN = [nothing, unknown_outcome, acknowledged_late, old_leader_shows_less, without_epochs]
+def acknowledged_without_offset(history):
+    history.acks[7] = history.acks[7]._replace(offset=None)
+
+
+CLEAN = [nothing, unknown_outcome, acknowledged_without_offset, acknowledged_late, old_leader_shows_less, without_epochs]
 
 
 def run(tally):

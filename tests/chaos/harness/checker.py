@@ -157,7 +157,7 @@ def _check_acks(partition, acks, slots, seen, findings):
         when = f"acknowledged at offset {ack.offset} by broker {ack.broker} at {ack.ended:.3f}"
         if name not in seen:
             findings.add("I1", f"{what}, {when}, is lost")
-        elif held is None or held[0] != name:
+        elif ack.offset is not None and (held is None or held[0] != name):
             findings.add("I5", f"{what} was {when}; there is {held and held[0]}")
 
 
@@ -183,7 +183,7 @@ def _check_visible(history, log, terms, shown, findings):
     epoch an acknowledgement was of nobody says; it was none later than the last its broker led."""
     acked = {}  # (partition, broker) -> ([times], [greatest offset acknowledged by then])
     for ack in sorted(history.acks, key=lambda each: each.ended):
-        if ack.broker is not None:
+        if None not in (ack.broker, ack.offset):
             times, offsets = acked.setdefault((ack.partition, ack.broker), ([], []))
             times.append(ack.ended)
             offsets.append(max(ack.offset, offsets[-1] if offsets else -1))

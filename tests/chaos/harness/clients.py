@@ -422,10 +422,10 @@ class Clients:
     def read_whole(self, name, seconds=60):
         """One more reader over all partitions from the start to the end of now; what it could not
         read, in words."""
-        problems = []
+        problems, deadline = [], now() + seconds
         for partition in range(PARTITIONS):
             reader = OwnReader(name, partition, self.cluster, self.history, self.seed)
-            deadline, end = now() + seconds, None
+            end = None
             while now() < deadline and (end is None or reader.place < end):
                 fetch = reader.step(0, until=end)
                 if fetch is None:

@@ -10,6 +10,7 @@ import threading
 from collections import namedtuple
 
 # Sent at `began`, the first time; acknowledged at `ended` by broker `broker` (None: not known).
+# librdkafka does not learn the offset of what it is told to have sent twice: None.
 Ack = namedtuple("Ack", "producer partition counter offset began ended broker")
 
 # One answer to a reader. `records` are (offset, (producer, counter), leader epoch); the name is None

@@ -2,6 +2,7 @@
 fourth host."""
 
 import contextlib
+import glob
 import os
 import random
 import re
@@ -32,14 +33,19 @@ TOPIC_CONFIG = {"min_insync_replicas": 2, "segment_bytes": 262_144, "retention_m
 DISK_FAILED = 74  # the exit status of a broker whose disk refused a sync
 HEAL_SECONDS_MAX = 45  # of two busy cores; what it takes is in the report
 
+_LYING_SYNCS = "/usr/lib/*/libeatmydata.so.1"
+
 now = time.monotonic
 
 
 class World:
-    def __init__(self, path, seed, history=None):
+    """With `lying`, a sync does nothing: a mistake that must be found."""
+
+    def __init__(self, path, seed, lying=False):
         self.home = f"{HOME}{os.getpid()}"
         self.path, self.seed = path, seed
-        self.history = history or History()
+        self.history = History()
+        self._lying = lying
         self.prng = random.Random(f"{seed}/nemesis")
         self.kind = None
         self._stack = contextlib.ExitStack()
@@ -61,6 +67,9 @@ class World:
         self.cluster = Cluster(self.path, len(NODES), SETTINGS, self.home,
                                {node: disk.data for node, disk in self.disks.items()}, self.network)
         self._stack.callback(self._end_brokers)
+        if self._lying:
+            for broker in self.cluster.brokers.values():
+                broker.prefix += ["env", f"LD_PRELOAD={glob.glob(_LYING_SYNCS)[0]}"]
         self.cluster.start()
         self._create_topic()
         self.clients = Clients(self.cluster, self.history, self.seed)
@@ -191,6 +200,11 @@ class World:
                     break
         return problems
 
+    def write_back(self):
+        """Brings to the disks what the page cache has."""
+        for disk in self.disks.values():
+            subprocess.run(["sync", "-f", disk.mount], check=True)
+
     # Healing
 
     def settle(self, seconds=HEAL_SECONDS_MAX):
@@ -250,7 +264,8 @@ class World:
     def _acked_ends(self):
         ends = {}
         for ack in self.history.acks:
-            ends[ack.partition] = max(ends.get(ack.partition, 0), ack.offset + 1)
+            if ack.offset is not None:
+                ends[ack.partition] = max(ends.get(ack.partition, 0), ack.offset + 1)
         return ends
 
     def _not_read(self, ends):
