@@ -180,7 +180,7 @@ def flipped_bit(world):
     world.start(node)
 
 
-def _cut_power(world, nodes, how):
+def cut_power(world, nodes, how):
     """`how`: "cache" (what was not synced is gone), "names" (files stay, empty), "torn" (some of it is
     there), "running" (the broker sees its disk fail before it dies)."""
     prng = world.prng
@@ -216,7 +216,7 @@ def power_one(world):
     node = world.prng.choice((world.leader(), world.follower(), world.controller()))
     how = world.prng.choice(_HOW)
     world.note(f"power loss of broker {node} ({how})")
-    _cut_power(world, [node], how)
+    cut_power(world, [node], how)
     world.hold(0, 3)
     world.start(node)
 
@@ -225,7 +225,7 @@ def power_all(world):
     how = world.prng.choice(_HOW)
     nodes = world.alive()
     world.note(f"power loss of all brokers at one instant ({how})")
-    _cut_power(world, nodes, how)
+    cut_power(world, nodes, how)
     world.prng.shuffle(nodes)
     for node in nodes:
         world.start(node)
@@ -237,7 +237,7 @@ def power_all_again(world):
     nodes = world.alive()
     world.note("power loss of all brokers, and again as they come back")
     for _ in range(3):
-        _cut_power(world, nodes, world.prng.choice(_HOW))
+        cut_power(world, nodes, world.prng.choice(_HOW))
         for node in nodes:
             world.start(node)
         world.hold(0, 0.8)

@@ -101,6 +101,8 @@ class World:
 
     # What faults ask for and do
 
+    now = staticmethod(time.monotonic)
+
     def note(self, text):
         self.history.faults.append(Fault(now(), self.kind, "note", text))
 
