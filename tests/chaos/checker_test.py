@@ -221,7 +221,8 @@ def acknowledged_without_offset(history):
     history.acks[7] = history.acks[7]._replace(offset=None)
 
 
-CLEAN = [nothing, unknown_outcome, acknowledged_without_offset, acknowledged_late, old_leader_shows_less, without_epochs]
+CLEAN = [nothing, unknown_outcome, acknowledged_without_offset, acknowledged_late,
+         old_leader_shows_less, without_epochs]
 
 
 def run(tally):
