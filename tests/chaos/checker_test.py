@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 from harness import checker  # noqa: E402
-from harness.history import Ack, End, Fetch, History  # noqa: E402
+from harness.history import Ack, Change, End, Fetch, History  # noqa: E402
 
 FINALS = ("final-1", "final-2")
 SENT = 40
@@ -46,6 +46,9 @@ def clean():
                                 epoch_of(first + 9), first + 10))
     history.fetches.append(fetch("again", 15, 25, 60.0, high_watermark=SENT))
     history.fetches.append(fetch("again", 5, 15, 61.0, role="follower", epoch=1, high_watermark=30))
+    history.changes = [Change("create", "stays", 1.0, 1.1, 0), Change("create", "goes", 2.0, 2.1, 0),
+                       Change("delete", "goes", 3.0, 3.1, 0)]
+    history.topics = {node: {"chaos", "stays"} for node in (1, 2, 3)}
     for place, reader in enumerate(FINALS):
         history.fetches.append(fetch(reader, 0, SENT, 100.0 + place))
     return history
@@ -167,6 +170,14 @@ def damaged(history):
     change(history, None, records=replaced(5, None))
 
 
+def topic_missing(history):
+    history.topics[2].remove("stays")
+
+
+def topic_back(history):
+    history.topics[3].add("goes")
+
+
 def never_answered(history):
     history.acks.pop()
     history.send(1, 0, 41.0)
@@ -185,7 +196,8 @@ PLANTED = [
     ("I3", doubled), ("I4", out_of_order), ("I5", wrong_offset), ("I6", other_at_a_follower),
     ("I6", other_epoch), ("I7", hole), ("I8", skipped), ("I8", delivered_twice), ("I9", fallen),
     ("I10", hidden), ("I10", hidden_by_itself), ("I12", two_leaders), ("I12", epoch_falls),
-    ("I18", replicas_differ), ("I19", damaged), ("I21", never_answered),
+    ("I18", replicas_differ), ("I19", damaged), ("I20", topic_missing), ("I20", topic_back),
+    ("I21", never_answered),
     ("I22", no_recovery),
 ]
 
@@ -217,12 +229,20 @@ def without_epochs(history):
     history.fetches.insert(0, whole._replace(ended=79.0))
 
 
+def changes_unanswered(history):
+    """Both may have happened, or neither."""
+    history.changes += [Change("create", "perhaps", 4.0, 7.0, None),
+                        Change("create", "doomed", 8.0, 8.1, 0),
+                        Change("delete", "doomed", 9.0, 12.0, None)]
+    history.topics[1] |= {"perhaps", "doomed"}
+
+
 def acknowledged_without_offset(history):
     history.acks[7] = history.acks[7]._replace(offset=None)
 
 
 CLEAN = [nothing, unknown_outcome, acknowledged_without_offset, acknowledged_late,
-         old_leader_shows_less, without_epochs]
+         old_leader_shows_less, without_epochs, changes_unanswered]
 
 
 def run(tally):

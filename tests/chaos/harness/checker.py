@@ -1,18 +1,20 @@
 """Holds a history against what a cluster promises. Each violation is (invariant, sentence).
 
-  I1   no acknowledged record is lost           I8   a reader moves forward and skips nothing
-  I2   no phantom                               I9   the end never moves back for a reader
-  I3   no duplicates with idempotence           I10  an acknowledged record is visible
-  I4   order of each producer is kept           I12  one leader an epoch
-  I5   the acknowledged offset is the true one  I18  replicas are equal
-  I6   one offset, one record, for ever         I19  content is whole
+  I1   no acknowledged record is lost           I9   the end never moves back for a reader
+  I2   no phantom                               I10  an acknowledged record is visible
+  I3   no duplicates with idempotence           I12  one leader an epoch
+  I4   order of each producer is kept           I18  replicas are equal
+  I5   the acknowledged offset is the true one  I19  content is whole
+  I6   one offset, one record, for ever         I20  topics come and go for good
   I7   no holes                                 I21  every record gets an answer
-                                                I22  the cluster recovers
+  I8   a reader moves forward and skips nothing I22  the cluster recovers
 
 I18 and I22 are seen by who looks at the replicas and at the clock, and come in as findings.
 """
 
 import bisect
+
+from rig.api import TOPIC_ALREADY_EXISTS
 
 LIMIT = 10  # of each invariant: a broken run breaks it thousands of times
 
@@ -39,6 +41,7 @@ def check(history, finals=()):
     terms = _check_terms(history, findings)
     _check_logs(history, log, finals, findings)
     _check_ends(history, log, terms, findings)
+    _check_topics(history, findings)
     for producer, partition, count in history.unanswered():
         findings.add("I21", f"partition {partition}: {count} records of producer {producer} never "
                      "got an answer")
@@ -207,3 +210,16 @@ def _check_visible(history, log, terms, shown, findings):
                 findings.add("I10", f"partition {partition}: offset {offsets[index]} was acknowledged by "
                              f"broker {broker}, then {reader} saw a high watermark of {high_watermark} "
                              f"at broker {shower} in leader epoch {epoch}, {began:.3f}")
+
+
+def _check_topics(history, findings):
+    """A deletion without an answer may have happened or not; a creation likewise."""
+    made = {each.topic for each in history.changes
+            if each.what == "create" and each.error in (0, TOPIC_ALREADY_EXISTS)}
+    doomed = {each.topic for each in history.changes if each.what == "delete"}
+    gone = {each.topic for each in history.changes if each.what == "delete" and each.error == 0}
+    for node, names in sorted(history.topics.items()):
+        for topic in sorted(made - doomed - names):
+            findings.add("I20", f"topic {topic} was created, broker {node} does not know it")
+        for topic in sorted(gone & names):
+            findings.add("I20", f"topic {topic} was deleted, broker {node} still knows it")

@@ -2,6 +2,7 @@
 that each answer can be judged; librdkafka's are what people use."""
 
 import contextlib
+import itertools
 import random
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition
 
-from harness.history import Ack, End, Fetch
+from harness.history import Ack, Change, End, Fetch
 from rig import api, signed
 from rig.batch import ServedWrong, batch, parse
 from rig.wire import Wire
@@ -366,6 +367,39 @@ class RdConsumer(_Worker):
         self._consumer.close()
 
 
+class Administrator(_Worker):
+    """Creates topics and deletes some of them, at whichever broker answers."""
+
+    PREFIX = "passing-"
+
+    def __init__(self, cluster, history, seed, pause=1.2):
+        super().__init__("administrator")
+        self._cluster, self._history, self._pause = cluster, history, pause
+        self._prng = random.Random(f"{seed}/administrator")
+
+    def _work(self):
+        made = []
+        for number in itertools.count():
+            if self._stop.wait(self._pause):
+                return
+            name = f"{self.PREFIX}{number}"
+            if self._change("create", name, lambda wire, n=name: api.create_topic(wire, n, 1, 3)) == 0:
+                made.append(name)
+            # Few of them at a time: each costs every broker files and descriptors.
+            while len(made) > 20 or made and self._prng.random() < 0.4:
+                name = made.pop(self._prng.randrange(len(made)))
+                self._change("delete", name, lambda wire, n=name: api.delete_topic(wire, n))
+
+    def _change(self, what, name, ask):
+        broker = self._prng.choice(list(self._cluster.brokers.values()))
+        began, error = now(), None
+        with contextlib.suppress(OSError, AssertionError):
+            with Wire(broker.port, timeout=3, host=broker.host) as wire:
+                error = ask(wire)
+        self._history.changes.append(Change(what, name, began, now(), error))
+        return error
+
+
 def _name(value, partition):
     """(producer, counter) of a record; None when no client of ours made it for that partition."""
     found = signed.identify(value)
@@ -379,17 +413,22 @@ class Clients:
         self.cluster, self.history, self.seed = cluster, history, seed
         self.own = [OwnProducer(n, n % PARTITIONS, cluster, history, seed) for n in range(PARTITIONS)]
         self.rd = [RdProducer(10, cluster, history, seed)]
+        self.administrator = Administrator(cluster, history, seed)
         self.readers = [OwnReader(f"reader-{p}", p, cluster, history, seed) for p in range(PARTITIONS)]
         self.readers += [Rereader("again", cluster, history, seed),
                          RdConsumer("librdkafka-consumer", cluster, history)]
 
     def start(self):
-        for worker in [*self.own, *self.rd, *self.readers]:
+        for worker in self._all():
             worker.start()
+
+    def _all(self):
+        return [*self.own, *self.rd, *self.readers, self.administrator]
 
     def stop_producers(self, seconds):
         """Producers finish what they have begun; what then has no answer shows in the history."""
         deadline = now() + seconds
+        self.administrator.stop()
         for worker in self.own:
             worker.give_up_after(seconds)
         for worker in [*self.own, *self.rd]:
@@ -399,6 +438,7 @@ class Clients:
                 worker.flush(deadline - now())
         for worker in self.own:
             worker.join(deadline - now() + 5)
+        self.administrator.join(10)
 
     def places(self):
         """{(reader, partition): the offset it reads next} of those that read along."""
@@ -417,7 +457,7 @@ class Clients:
             worker.join(10)
 
     def broken(self):
-        return [worker.failed for worker in [*self.own, *self.rd, *self.readers] if worker.failed]
+        return [worker.failed for worker in self._all() if worker.failed]
 
     def read_whole(self, name, seconds=60):
         """One more reader over all partitions from the start to the end of now; what it could not

@@ -106,6 +106,7 @@ def _verdict(world, patience=20):
             world.history.finding("I22", problem)
         if problems:
             break
+    world.ask_for_topics()
     for problem in world.differences():
         world.history.finding("I18", problem)
     return checker.check(world.history, FINALS)

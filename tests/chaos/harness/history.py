@@ -22,6 +22,10 @@ Fetch = namedtuple("Fetch", "reader partition began ended broker role leader_epo
 # The high watermark as asked for on its own (ListOffsets).
 End = namedtuple("End", "reader partition began ended broker leader_epoch high_watermark")
 
+# A topic that was made or removed: `what` is "create" or "delete", `error` a code, or None without an
+# answer. A name is used once.
+Change = namedtuple("Change", "what topic began ended error")
+
 # What was done to the cluster. `phase` is "begin", "end" (taken away) or "healed" (all is well again).
 Fault = namedtuple("Fault", "at kind phase text")
 
@@ -35,6 +39,8 @@ class History:
         self.fetches = []
         self.ends = []
         self.faults = []
+        self.changes = []
+        self.topics = {}  # broker -> names of the topics it knows at the end
         self.findings = []  # violations seen as they happened: (invariant, sentence)
         self.leaders = []  # (time, partition, leader, leader epoch, ISR), at each change
         self.controllers = []  # (time, node), at each change
@@ -78,10 +84,13 @@ class History:
         """As gzipped JSON; the named tuples become lists in the order of their fields."""
         whole = {
             **about,
-            "fields": {each.__name__: each._fields for each in (Ack, Fetch, End, Fault)},
+            "fields": {each.__name__: each._fields for each in (Ack, Fetch, End, Change,
+                                                                Fault)},
             "sent": [[*key, [round(at, 4) for at in times]] for key, times in self.sent.items()],
             "failed": [[*key, sorted(counters)] for key, counters in self.failed.items()],
             "acks": self.acks, "fetches": self.fetches, "ends": self.ends, "faults": self.faults,
+            "changes": self.changes,
+            "topics": {node: sorted(names) for node, names in self.topics.items()},
             "findings": self.findings, "retired": self.retired,
             "leaders": self.leaders, "controllers": self.controllers,
             "errors": self.errors,

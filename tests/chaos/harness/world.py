@@ -184,6 +184,13 @@ class World:
                                      f"{broker.log_tail(8)}")
             self.start(node)
 
+    def ask_for_topics(self):
+        """Takes down which topics each broker knows."""
+        for node in self.alive():
+            with contextlib.suppress(OSError, AssertionError):
+                with Wire(self.cluster[node].port, host=self.cluster[node].host) as wire:
+                    self.history.topics[node] = set(api.metadata(wire))
+
     def differences(self):
         """Stops all brokers and compares the logs of their replicas, batch by batch; in words."""
         self.cluster.stop()
