@@ -349,7 +349,8 @@ void Partition::give_up_if_stuck(Instant since) {
   const auto has_waited = [&](const AckWaiter& waiter) { return waiter.since <= since; };
   if (leader_ == nullptr || std::ranges::none_of(ack_waiters_, has_waited)) return;
   is_stuck_ = true;
-  end_waits(make_error_code(Errc::not_leader_or_follower));
+  // They are appended, and may be committed: whoever hears "not the leader" takes them for refused.
+  end_waits(make_error_code(Errc::not_enough_replicas_after_append));
 }
 
 void Partition::read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far) {

@@ -123,12 +123,13 @@ void Partition::take_role(const PartitionView& view) {
   wake_watches();
 }
 
-// Whoever waits for this leader has to ask the next one.
+// Whoever waits is appended, and may be committed by the next leader: only the same batch may be
+// sent again, and "not the leader" is taken for a refusal.
 void Partition::end_role(Waits waits) {
   if (leader_ != nullptr) {
     (void)write_staged();
     leader_.reset();
-    if (waits == Waits::end) end_waits(make_error_code(Errc::not_leader_or_follower));
+    if (waits == Waits::end) end_waits(make_error_code(Errc::not_enough_replicas_after_append));
   }
   if (follower_ != nullptr) {
     last_stream_ = follower_->core().last_stream();

@@ -264,7 +264,7 @@ TEST_CASE("LeaderRole: who waits for a leader that is deposed hears of it", "[re
   t.view(view_of(1, 1));
   t.on_shard([&] { REQUIRE(t.produce().has_value()); });
   t.view(view_of(2, 2));
-  CHECK(t.acks.at(0).error == make_error_code(Errc::not_leader_or_follower));
+  CHECK(t.acks.at(0).error == make_error_code(Errc::not_enough_replicas_after_append));
   t.on_shard([&] {
     CHECK(t.partition->may_append(false) == Errc::not_leader_or_follower);
     CHECK(append_to(*t.partition, {}).error() == make_error_code(Errc::not_leader_or_follower));

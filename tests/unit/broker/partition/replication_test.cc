@@ -81,9 +81,9 @@ TEST_CASE("replication: a tail that only an old leader has is cut when it follow
   REQUIRE(t.is_acked(2, t.produce(2, 4), 4));
   REQUIRE(t[1].bounds(t.place).log_end_offset == Offset{5});
   t.show({1});
-  // Who waited for the old leader is told that it is none.
+  // Who waited for the old leader is told that this may be committed or not.
   CHECK(t[1].on_shard([&] { return t.ack_at(lost).error; }) ==
-        make_error_code(Errc::not_leader_or_follower));
+        make_error_code(Errc::not_enough_replicas_after_append));
   REQUIRE(t.reaches_end(1, 7));
   for (const int node : {2, 3}) REQUIRE(t.reaches_end(node, 7));
   CHECK(t.log_of(1) == t.log_of(2));
