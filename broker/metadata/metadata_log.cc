@@ -128,13 +128,13 @@ Result<void> MetadataLog::open_log(const MetadataSnapshotSearch& search, Timesta
     }
     point.state.flushed_end = std::max(point.state.flushed_end, end_offset);
   }
-  CutGuard guard{reporter, [this] {
-                   vote_.vote.uncertain = true;
-                   return write_vote();
-                 }};
+  guard_ = std::make_unique<CutGuard>(reporter, [this] {
+    vote_.vote.uncertain = true;
+    return write_vote();
+  });
   STRANDLINE_TRY(
       log_, PartitionLog::open(disk_, kDirectory, metadata_log_config(options_.snapshot_bytes_min),
-                               point, now, guard));
+                               point, now, *guard_));
   if (is_installing) {
     STRANDLINE_TRYV(begin_anew(search.found->end_offset));
   }

@@ -142,6 +142,7 @@ class MetadataLog {
   const Options options_;
   Uuid cluster_id_;
   StoredVote vote_;
+  std::unique_ptr<DamageReporter> guard_;  // what the log tells
   std::unique_ptr<PartitionLog> log_;
   std::optional<LogEnd> snapshot_end_;  // of the newest whole snapshot
   std::uint64_t bytes_since_snapshot_ = 0;
