@@ -31,7 +31,8 @@ TEST_CASE("RpcPeer: a request is answered, with what lies beside the message", "
   CHECK(t.client.reaches([&] { return t.client.budget.used() == 0; }));
   CHECK(t.server.reaches([&] { return t.server.budget.used() == 0; }));
   CHECK(t.server.metrics.held_bytes.value() == 0);
-  CHECK(t.client.metrics.send_queue_bytes.value() == 0);
+  // A ping may be on its way.
+  CHECK(t.client.reaches([&] { return t.client.metrics.send_queue_bytes.value() == 0; }));
 }
 
 TEST_CASE("RpcPeer: answers come when they are given, in any order", "[rpc]") {
