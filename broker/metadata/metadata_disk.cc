@@ -141,7 +141,7 @@ void MetadataDisk::submit(MetadataJob job) {
   // Not from inside this call: what one turn of the quorum wants shares a sync.
   if (!running_ && !failed_) {
     running_ = true;
-    loop_.at_end_of_turn([this] { begin_round(); });
+    loop_.at_end_of_turn(while_alive([this] { begin_round(); }));
   }
 }
 
@@ -149,7 +149,7 @@ void MetadataDisk::begin_round() {
   auto round = std::make_unique<Round>(*log_, disk_, hooks_, std::exchange(waiting_, {}));
   worker_.submit([this, round = std::move(round)]() mutable {
     round->run();
-    loop_.post([this, round = std::move(round)] { finish_round(*round); });
+    loop_.post(while_alive([this, round = std::move(round)] { finish_round(*round); }));
   });
 }
 
@@ -174,7 +174,7 @@ void MetadataDisk::finish_round(Round& round) {
     const auto first = std::make_move_iterator(round.jobs.begin());
     waiting_.insert(waiting_.begin(), first + static_cast<std::ptrdiff_t>(round.done),
                     std::make_move_iterator(round.jobs.end()));
-    loop_.after(kRoomWait, [this] { begin_round(); });
+    loop_.after(kRoomWait, while_alive([this] { begin_round(); }));
   } else if (std::exchange(out_of_room_, false)) {
     log_line(LogLevel::info, "metadata", "changes of the metadata go on: the disk has room");
   }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -67,6 +68,13 @@ class MetadataDisk {
  private:
   struct Round;
 
+  // A task that does nothing once this is gone.
+  template <class Work>
+  auto while_alive(Work work) {
+    return [alive = std::weak_ptr{alive_}, work = std::move(work)]() mutable {
+      if (!alive.expired()) work();
+    };
+  }
   void begin_round();
   void finish_round(Round& round);
 
@@ -80,6 +88,7 @@ class MetadataDisk {
   bool failed_ = false;
   bool out_of_room_ = false;
   bool wants_snapshot_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what the loop does later
 };
 
 }  // namespace strandline
