@@ -236,6 +236,12 @@ class World:
 
     def _no_recovery(self, began, what):
         self.history.finding("I22", f"{now() - began:.0f} s after {self.kind} had ended: {what}")
+        for node in NODES:  # for whoever looks into it
+            try:
+                quorum = self.cluster.get(node, "/v1/quorum", 2)
+            except (OSError, ValueError) as error:
+                quorum = error
+            print(f"# broker {node} on the quorum: {quorum}", flush=True)
 
     def _until_none(self, problem, deadline):
         while True:
