@@ -88,6 +88,7 @@ std::vector<QuorumBatch> QuorumLog::read(Offset from, std::size_t bytes_max) con
   for (auto batch = at(from); batch != batches_.end(); ++batch) {
     bytes += batch->bytes->size();
     if (!batches.empty() && bytes > bytes_max) break;
+    if (batches.size() == kBatchesPerReadMax) break;
     batches.push_back(*batch);
   }
   return batches;

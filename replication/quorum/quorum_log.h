@@ -34,6 +34,9 @@ struct QuorumBatch {
   std::shared_ptr<const std::vector<std::byte>> bytes;
 };
 
+// What one message may carry beside it is bounded in number, too: a frame takes 1,024 attachments.
+inline constexpr std::size_t kBatchesPerReadMax = 512;
+
 class QuorumLog {
  public:
   // before   where the log begins, with the epoch of the record before; voters: as of there
@@ -70,7 +73,8 @@ class QuorumLog {
   // The batch that begins there.
   const QuorumBatch* find(Offset base_offset) const;
 
-  // Whole batches from a boundary on: at least one where there is one, then up to `bytes_max`.
+  // Whole batches from a boundary on: at least one where there is one, then up to `bytes_max`, and
+  // no more than kBatchesPerReadMax.
   std::vector<QuorumBatch> read(Offset from, std::size_t bytes_max) const;
 
  private:

@@ -37,6 +37,15 @@ TEST_CASE("QuorumLog: reads whole batches, the first also when it is too large",
   CHECK(log.read(Offset{16}, 1000).empty());
 }
 
+TEST_CASE("QuorumLog: a read is bounded in batches, for what a frame can carry", "[quorum]") {
+  QuorumLog log{log_end(-1, 0), voter_set(1)};
+  const auto many = static_cast<std::int64_t>(kBatchesPerReadMax) + 100;
+  for (std::int64_t at = 0; at < many; ++at) log.append(batch(at, at + 1, 1));
+  CHECK(log.read(Offset{0}, 1 << 30).size() == kBatchesPerReadMax);
+  CHECK(log.read(Offset{100}, 1 << 30).size() == kBatchesPerReadMax);
+  CHECK(log.read(Offset{101}, 1 << 30).size() == kBatchesPerReadMax - 1);
+}
+
 TEST_CASE("QuorumLog: a cut at either end takes its voters along", "[quorum]") {
   QuorumLog log{log_end(-1, 0), voter_set(1)};
   QuorumBatch second = batch(2, 4, 1);
