@@ -38,14 +38,17 @@ void check_snapshot(const MetadataState& state) {
 }
 
 void decode_as_snapshot(std::string file) {
-  constexpr std::size_t kSumAt = 40;
-  constexpr std::size_t kHeaderBytes = 48;
+  constexpr std::size_t kVersionAt = 6;
+  constexpr std::size_t kSumBytes = 8;
   (void)decode_snapshot(as_bytes(file));
-  if (file.size() < kHeaderBytes) return;
+  if (file.size() < kVersionAt + 2) return;
+  const bool is_first = load_be<std::uint16_t>(bytes_of(file) + kVersionAt) == 1;
+  const std::size_t sum_at = is_first ? 40 : 48;
+  if (file.size() < sum_at + kSumBytes) return;
   Xxh3 sum;
-  sum.update(as_bytes(file).first(kSumAt));
-  sum.update(as_bytes(file).subspan(kHeaderBytes));
-  store_be<std::uint64_t>(bytes_of(file) + kSumAt, sum.digest());
+  sum.update(as_bytes(file).first(sum_at));
+  sum.update(as_bytes(file).subspan(sum_at + kSumBytes));
+  store_be<std::uint64_t>(bytes_of(file) + sum_at, sum.digest());
   (void)decode_snapshot(as_bytes(file));
 }
 
