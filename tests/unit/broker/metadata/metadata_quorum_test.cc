@@ -36,19 +36,20 @@ class Three {
 
   ErrorCode add_voter(int id) {
     NodeHarness& leader = node(await_controller());
-    std::optional<ErrorCode> answer;
+    const auto answer = std::make_shared<std::optional<ErrorCode>>();
     const auto ask = [&] {
+      answer->reset();
       const VoterSet& voters = leader.node->quorum().voters();
       leader.node->change_voters(record_of(voters.with({node(id).key, node(id).address()}), 3),
-                                 [&](const ErrorCode& error) { answer = error; });
-      return answer && !*answer;
+                                 [answer](const ErrorCode& error) { *answer = error; });
     };
+    thread.run(ask);
     // Until it has caught up.
     REQUIRE(thread.reaches([&] {
-      if (!answer || *answer) ask();
-      return answer && !*answer;
+      if (*answer && **answer) ask();
+      return *answer && !**answer;
     }));
-    return *answer;
+    return **answer;
   }
 
   void found() {
