@@ -283,7 +283,9 @@ Result<void> MetadataLog::finish_snapshot(const MetadataSnapshotJob& job,
   bytes_since_snapshot_ -= std::min(bytes_since_snapshot_, job.log_bytes);
   snapshot_is(job.end_offset, job.epoch, job.snapshot_bytes);
   if (job.before) {
-    STRANDLINE_TRYV(log_->delete_records(*job.before));
+    log_->delete_records(*job.before);
+    // Whether the log begins too late is told by the snapshots, not by the checkpoint.
+    STRANDLINE_TRYV(log_->drop_given_up(*job.before));
   }
   for (const std::string& file : log_->take_dropped_files()) {
     STRANDLINE_TRYV(disk_.remove(file));

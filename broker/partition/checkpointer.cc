@@ -190,6 +190,7 @@ void Checkpointer::ended(const std::shared_ptr<Round>& round) {
   } else if (!round->result) {
     log_line(LogLevel::error, "checkpoint", "the checkpoint could not be written; the broker stops",
              {{"error", round->result.error().message()}});
+    round->waiting.clear();  // what they wait for does not come
     shard_.fail_disk();
   }
   shard_.checkpoint_round_ends();

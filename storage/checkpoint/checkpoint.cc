@@ -85,6 +85,7 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(Disk& disk, const Options& 
   std::unique_ptr<Checkpoint> checkpoint{new Checkpoint{disk, options}};
   checkpoint->generation_ = std::max(slots[0].content.generation, slots[1].content.generation);
   const int chosen = choose_slot(slots, report);
+  checkpoint->may_be_behind_ = !report.complaints.empty();
   if (chosen >= 0) {
     checkpoint->slot_ = chosen;
     checkpoint->slot_is_doubtful_ = true;

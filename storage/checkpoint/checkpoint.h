@@ -62,6 +62,10 @@ class Checkpoint {
   std::optional<PartitionCheckpoint> find(const PartitionKey& key) const;
   std::vector<PartitionKey> partitions() const;
 
+  // What was written last may be lacking in what was read at the start: a crash or damage has left
+  // a slot, or the end of a journal, that does not check.
+  bool may_be_behind() const { return may_be_behind_; }
+
   // For the next write(); the same state as before costs nothing.
   void put(const PartitionKey& key, PartitionCheckpoint state);
   void remove(const PartitionKey& key);
@@ -87,6 +91,7 @@ class Checkpoint {
 
   Disk& disk_;
   const Options options_;
+  bool may_be_behind_ = false;
 
   mutable std::mutex mutex_;  // guards the two below
   std::map<PartitionKey, PartitionCheckpoint> partitions_;

@@ -67,6 +67,9 @@ class DamageReporter {
 // Where a log's recovery begins: what the checkpoint knows of it.
 struct RecoveryPoint {
   bool known = false;  // false: no checkpoint, everything is scanned
+  // Nothing above its log start was dropped, unless by a log that began anew: a segment that is
+  // missing there is damage.
+  bool log_start_is_exact = false;
   PartitionCheckpoint state;
 };
 

@@ -42,6 +42,14 @@ Offset PartitionLog::last_stable_offset() const {
   return open ? std::min(*open, high_watermark_) : high_watermark_;
 }
 
+Timestamp PartitionLog::highest_event_time() const {
+  Timestamp highest = kNoTimestamp;
+  for (const auto& [base, segment] : segments_) {
+    highest = std::max(highest, segment->times().max_timestamp);
+  }
+  return highest;
+}
+
 std::uint64_t PartitionLog::size_bytes() const {
   std::uint64_t total = 0;
   for (const auto& [base, segment] : segments_) total += segment->size();

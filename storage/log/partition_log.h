@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,9 @@ namespace strandline {
 // A file "<offset in 20 digits>.restart" in a log's directory: whatever else is there, the log is
 // empty and begins at that offset. See PartitionLog::restart_at.
 inline constexpr std::string_view kRestartSuffix = ".restart";
+// A file "<offset in 20 digits>.began": the log has begun anew at that offset, also where an older
+// checkpoint knows of lower ones.
+inline constexpr std::string_view kBeganSuffix = ".began";
 // An empty file of this name: the tail was cut, and not everybody who has to know it does.
 inline constexpr std::string_view kTailCutFile = "tail-cut";
 
@@ -74,6 +78,9 @@ class PartitionLog {
   // Whoever has to know of the cut does. Waits for the disk; any thread.
   static Result<void> forget_cut(Disk& disk, const std::string& directory);
   std::uint64_t size_bytes() const;
+  // Of the records in its segments; kNoTimestamp: there are none, or none has a time.
+  Timestamp highest_event_time() const;
+  bool has_staged() const { return !staged_.empty(); }
   std::size_t segment_count() const { return segments_.size(); }
   std::uint64_t unsynced_bytes() const { return unsynced_bytes_; }
 
@@ -147,10 +154,10 @@ class PartitionLog {
   std::vector<ProducerEntry> producers() const { return producers_.describe(); }
   std::uint64_t producers_dropped() const { return producers_.dropped(); }
 
-  // Moves the log start offset up; whole segments below it are dropped. Lower ones change nothing.
+  // Moves the log start offset up; whole segments below it are given up. Lower ones change nothing.
   //
   // Needs    offset <= high watermark
-  Result<void> delete_records(Offset offset);
+  void delete_records(Offset offset);
 
   // Drops everything from `end` on (from the start of a batch that holds it; the log start goes
   // along when it lies in that batch), and takes producers back to what they were there. Epochs
@@ -174,12 +181,21 @@ class PartitionLog {
     std::uint64_t bytes = 0;
     ErrorCode error;  // of what could not be done, this time; none: all was
   };
-  // Drops segments that retention.ms or retention.bytes no longer keep, rolls a segment that is too
-  // old, and forgets idle producers. Records at or above the high watermark always stay. What can
-  // be dropped is dropped also when there is no room to roll.
+  // Gives up segments that retention.ms or retention.bytes no longer keep, rolls a segment that is
+  // too old, and forgets idle producers. Records at or above the high watermark always stay. What
+  // can go goes also when there is no room to roll.
   Retention apply_retention(Timestamp now);
   // What is left of it for a log that another one leads: that one rolls, and says what goes.
   void forget_idle_producers(Timestamp now);
+
+  // Drops the files of segments that were given up and end at or below `log_start`. Until then they
+  // have their names: a segment that is missing above the checkpoint's log start is damage.
+  //
+  // Needs    a checkpoint with this log start, or a higher one, is on the disk; unless the log is
+  //          never opened with an exact one
+  // Errors   any I/O code: the files are there, and the next call drops them
+  Result<void> drop_given_up(Offset log_start);
+  bool has_given_up() const { return !given_up_.empty(); }
 
   // Files that were dropped and may be removed now; readers that hold them finish undisturbed.
   std::vector<std::string> take_dropped_files();
@@ -223,10 +239,13 @@ class PartitionLog {
   std::int64_t age_ms_max(const Segment& segment) const;
   Result<void> roll();
   Result<std::shared_ptr<Segment>> create_segment(Offset base_offset);
+  Result<void> drop_files(const Segment& segment);
+  void forget_segment(Segments::iterator at);
   Result<void> drop_segment(Segments::iterator at);
+  void give_up_first();
   Result<void> cut_segments(Offset end);
   Result<void> begin_anew(Offset start);
-  std::string restart_marker(Offset start) const;
+  std::string offset_file(Offset offset, std::string_view suffix) const;
   Result<void> go_offline(const ErrorCode& error);
   Segment& active() const { return *segments_.rbegin()->second; }
   bool is_expired(const Segment& segment, Timestamp now) const;
@@ -257,7 +276,13 @@ class PartitionLog {
   bool tail_was_cut_ = false;
   Offset sync_covers_{0};  // of the sync under way, unless a truncation lowered it
   std::vector<SealJob> sealed_;
+  struct GivenUp {
+    std::shared_ptr<Segment> segment;
+    Offset end_offset;
+  };
+  std::deque<GivenUp> given_up_;  // by offset; not dropped yet
   std::vector<std::string> dropped_files_;
+  std::optional<Offset> began_;  // the log has begun anew there: there is a file that says so
 };
 
 }  // namespace strandline

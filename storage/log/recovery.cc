@@ -55,6 +55,7 @@ Result<void> LogRecovery::find_segments() {
       STRANDLINE_TRYV(add_segment(*base));
     }
     if (const auto start = offset_in_name(name, kRestartSuffix)) restart_ = start;
+    if (const auto start = offset_in_name(name, kBeganSuffix)) log_.began_ = start;
     if (name == kTailCutFile) log_.tail_was_cut_ = true;
   }
   return remove_leftovers(names);
@@ -128,7 +129,14 @@ Result<void> LogRecovery::take_checkpoint() {
     STRANDLINE_TRYV(log_.drop_segment(log_.segments_.begin()));
   }
   const Offset first = log_.segments_.begin()->first;
-  // Retention may have got further than the checkpoint knew.
+  if (first > point_.state.log_start && point_.log_start_is_exact && log_.began_ != first) {
+    return damaged({.file = log_.directory_,
+                    .offset = point_.state.log_start,
+                    .expected = "segments from offset " +
+                                std::to_string(point_.state.log_start.value()) + " on",
+                    .found = "the first begins at offset " + std::to_string(first.value())});
+  }
+  // Retention, or a log that began anew, may have got further than the checkpoint knew.
   safe_end_ = std::max(point_.state.flushed_end, first);
   log_.log_start_ = std::max(first, point_.state.log_start);
   log_.epochs_.assign(point_.state.epochs);

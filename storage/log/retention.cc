@@ -11,19 +11,43 @@
 namespace strandline {
 
 // Only the renaming of the .log counts: side files that stay behind go at the next start.
-Result<void> PartitionLog::drop_segment(Segments::iterator at) {
+Result<void> PartitionLog::drop_files(const Segment& segment) {
   for (const std::string_view suffix :
        {kLogSuffix, kOffsetIndexSuffix, kTimeIndexSuffix, kArrivalsSuffix, kDigestSuffix}) {
-    const std::string path = at->second->path(suffix);
+    const std::string path = segment.path(suffix);
     const std::string renamed = path + std::string{kDeletedSuffix};
     const Result<void> done = disk_.rename(path, renamed);
     if (!done && suffix == kLogSuffix) return done.error();
     if (done) dropped_files_.push_back(renamed);
   }
   directory_unsynced_ = true;
+  return success();
+}
+
+void PartitionLog::forget_segment(Segments::iterator at) {
   std::erase(unsynced_, at->second);
   std::erase_if(sealed_, [&](const SealJob& job) { return job.segment == at->second; });
   segments_.erase(at);
+}
+
+Result<void> PartitionLog::drop_segment(Segments::iterator at) {
+  STRANDLINE_TRYV(drop_files(*at->second));
+  forget_segment(at);
+  return success();
+}
+
+// Its files stay: a log without them and with a checkpoint that wants them is a damaged one.
+void PartitionLog::give_up_first() {
+  const auto first = segments_.begin();
+  given_up_.push_back({first->second, std::next(first)->first});
+  forget_segment(first);
+}
+
+Result<void> PartitionLog::drop_given_up(Offset log_start) {
+  while (!given_up_.empty() && given_up_.front().end_offset <= log_start) {
+    STRANDLINE_TRYV(drop_files(*given_up_.front().segment));
+    given_up_.pop_front();
+  }
   return success();
 }
 
@@ -31,15 +55,12 @@ std::vector<std::string> PartitionLog::take_dropped_files() {
   return std::exchange(dropped_files_, {});
 }
 
-Result<void> PartitionLog::delete_records(Offset offset) {
+void PartitionLog::delete_records(Offset offset) {
   STRANDLINE_ASSERT(offset <= high_watermark_);
-  if (offset <= log_start_) return success();
+  if (offset <= log_start_) return;
   log_start_ = offset;
-  while (segments_.size() > 1 && std::next(segments_.begin())->first <= offset) {
-    STRANDLINE_TRYV(drop_segment(segments_.begin()));
-  }
+  while (segments_.size() > 1 && std::next(segments_.begin())->first <= offset) give_up_first();
   epochs_.cut_start(log_start_);
-  return success();
 }
 
 bool PartitionLog::is_expired(const Segment& segment, Timestamp now) const {
@@ -77,10 +98,7 @@ PartitionLog::Retention PartitionLog::apply_retention(Timestamp now) {
                           size - bytes >= static_cast<std::uint64_t>(config_.retention_bytes);
     if (next > high_watermark_ || !(is_expired(*oldest->second, now) || too_much)) break;
     log_start_ = std::max(log_start_, next);
-    if (const Result<void> dropped = drop_segment(oldest); !dropped) {
-      done.error = dropped.error();
-      break;
-    }
+    give_up_first();
     size -= bytes;
     ++done.segments;
     done.bytes += bytes;

@@ -19,6 +19,7 @@ constexpr Timestamp kNow{1'800'000'000'000};
 constexpr unsigned kRepair = 1;
 constexpr unsigned kCheckpoint = 2;
 constexpr unsigned kEpochs = 4;
+constexpr unsigned kExactStart = 8;
 
 class Silent final : public DamageReporter {
  public:
@@ -120,6 +121,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   RecoveryPoint point;
   if ((flags & kCheckpoint) != 0) {
     point.known = true;
+    point.log_start_is_exact = (flags & kExactStart) != 0;
     point.state.flushed_end = point.state.high_watermark = flushed;
     if ((flags & kEpochs) != 0) point.state.epochs = {{LeaderEpoch{0}, Offset{0}}};
   }

@@ -108,7 +108,9 @@ void LogWorld::open() {
   checkpoint_ = std::move(opened).value();
   for (const auto& complaint : report.complaints) note(complaint);
   RecoveryPoint point;
-  if (const auto known = checkpoint_->find(kKey)) point = {true, *known};
+  if (const auto known = checkpoint_->find(kKey)) {
+    point = {true, !checkpoint_->may_be_behind(), *known};
+  }
   note("open: checkpoint " + (point.known ? text(point.state.flushed_end) : "none"));
   auto log = PartitionLog::open(disk_, std::string{kDirectory}, config_, point, now_, *this);
   if (log.has_error()) {
@@ -294,6 +296,8 @@ void LogWorld::write_indexes() {
 }
 
 void LogWorld::remove_dropped_files() {
+  const auto dropped = log_->drop_given_up(durable_log_start_);
+  if (dropped.has_error()) note("drop failed: " + dropped.error().message());
   for (const std::string& path : log_->take_dropped_files()) {
     const auto removed = disk_.remove(path);
     if (removed.has_error()) note("remove failed");
@@ -316,8 +320,7 @@ void LogWorld::delete_records() {
   note("delete records below " + text(offset));
   const std::size_t segments = log_->segment_count();
   highest_log_start_ = std::max(highest_log_start_, offset);
-  const auto deleted = log_->delete_records(offset);
-  if (deleted.has_error()) return;
+  log_->delete_records(offset);
   stats_.dropped_segments += segments - log_->segment_count();
   if (log_->log_start_offset() != offset) throw Violation{"delete records did not move the start"};
 }

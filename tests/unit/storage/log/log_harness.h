@@ -89,7 +89,9 @@ class LogHarness {
   void append_many(int batches, const BatchSpec& spec = {});
   // All appended is durable, and readable.
   void sync();
-  void checkpoint() { point = {.known = true, .state = log->checkpoint()}; }
+  void checkpoint() {
+    point = {.known = true, .log_start_is_exact = true, .state = log->checkpoint()};
+  }
   void forget_checkpoint() { point = {}; }
 
   // Base offsets of the batches that a read gives; damage and I/O errors fail the test.

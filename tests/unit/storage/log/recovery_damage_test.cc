@@ -53,6 +53,27 @@ TEST_CASE("recovery: a segment without its predecessor's end below the point is 
   check_refused(t, file_of(0, ".log"), 2 * kBatch);
 }
 
+TEST_CASE("recovery: a missing oldest segment is damage, not retention", "[recovery]") {
+  LogHarness t{two_a_segment()};
+  t.append_many(6);
+  t.sync();
+  t.log->delete_records(Offset{2});
+  t.checkpoint();
+  REQUIRE(t.log->drop_given_up(Offset{2}).has_value());
+  t.end_process();
+  REQUIRE(t.disk.remove(file_of(2, ".log")).has_value());
+  CHECK(t.try_open() == Errc::corrupt_file);
+  REQUIRE(t.reports.damages.size() == 1);
+  CHECK(t.reports.damages[0].file == kDirectory);
+  CHECK(t.reports.damages[0].offset == Offset{2});
+  CHECK(t.reports.damages[0].found == "the first begins at offset 4");
+  CHECK(t.has(file_of(4, ".log")));
+  // A checkpoint that may lack what was written last proves nothing.
+  t.point.log_start_is_exact = false;
+  CHECK_FALSE(t.try_open());
+  CHECK(t.log->log_start_offset() == Offset{4});
+}
+
 TEST_CASE("recovery: an emptied segment below the recovery point is damage", "[recovery]") {
   LogHarness t{two_a_segment()};
   t.append_many(5);

@@ -142,6 +142,12 @@ TEST_CASE("retention: dropped files are handed out once, to be removed by the ca
   t.append_many(3);
   t.sync();
   REQUIRE(t.log->apply_retention(t.now).segments == 1);
+  CHECK(t.has(file_of(0, ".log")));  // until the checkpoint knows
+  CHECK(t.log->take_dropped_files().empty());
+  REQUIRE(t.log->drop_given_up(Offset{1}).has_value());
+  CHECK(t.has(file_of(0, ".log")));
+  REQUIRE(t.log->drop_given_up(Offset{2}).has_value());
+  CHECK_FALSE(t.log->has_given_up());
   CHECK_FALSE(t.has(file_of(0, ".log")));
   const auto dropped = t.log->take_dropped_files();
   CHECK(std::find(dropped.begin(), dropped.end(), file_of(0, ".log.deleted")) != dropped.end());
@@ -157,6 +163,8 @@ TEST_CASE("retention: what a crash left of dropped segments is removed at the ne
   t.append_many(3);
   t.sync();
   REQUIRE(t.log->apply_retention(t.now).segments == 1);
+  t.checkpoint();
+  REQUIRE(t.log->drop_given_up(Offset{2}).has_value());
   t.restart();
   for (const std::string& name : t.files()) {
     CHECK(name.find(".deleted") == std::string::npos);
@@ -180,6 +188,7 @@ TEST_CASE("retention: a full disk that has no room for a roll is still made room
   CHECK(done.error == boost::system::errc::no_space_on_device);
   CHECK(done.segments == 2);
   CHECK(t.log->log_start_offset() == Offset{4});
+  REQUIRE(t.log->drop_given_up(Offset{4}).has_value());
   CHECK_FALSE(t.log->take_dropped_files().empty());
   CHECK_FALSE(t.log->is_offline());
   t.disk.clear_faults();
@@ -194,12 +203,33 @@ TEST_CASE("retention: a segment that cannot be dropped is dropped the next time"
   LogHarness t{config};
   t.append_many(5);
   t.sync();
+  REQUIRE(t.log->apply_retention(t.now).segments == 2);
+  t.checkpoint();
   t.disk.plan({.call = DiskCall::rename, .nth = 1, .path_part = file_of(2, ".log")});
-  const auto done = t.log->apply_retention(t.now);
-  CHECK(done.error == boost::system::errc::io_error);
-  CHECK(done.segments == 1);
-  CHECK(t.log->apply_retention(t.now).segments == 1);
+  CHECK(t.log->drop_given_up(Offset{4}).error() == boost::system::errc::io_error);
+  CHECK_FALSE(t.has(file_of(0, ".log")));
+  CHECK(t.has(file_of(2, ".log")));
+  REQUIRE(t.log->drop_given_up(Offset{4}).has_value());
+  CHECK_FALSE(t.has(file_of(2, ".log")));
   CHECK(t.read_all() == Bases{4});
+}
+
+TEST_CASE("retention: what a crash found given up and not dropped is dropped by the next start",
+          "[retention]") {
+  for (const bool is_checkpointed : {false, true}) {
+    LogConfig config = two_a_segment();
+    config.retention_bytes = 0;
+    LogHarness t{config};
+    t.append_many(5);
+    t.sync();
+    t.checkpoint();
+    REQUIRE(t.log->apply_retention(t.now).segments == 2);
+    if (is_checkpointed) t.checkpoint();
+    t.lose_power();
+    CHECK(t.reports.damages.empty());
+    CHECK(t.log->log_start_offset() == Offset{is_checkpointed ? 4 : 0});
+    CHECK(t.has(file_of(0, ".log")) != is_checkpointed);
+  }
 }
 
 TEST_CASE("delete_records: the log start moves to the record, segments below it go",
@@ -208,11 +238,11 @@ TEST_CASE("delete_records: the log start moves to the record, segments below it 
   t.epoch = LeaderEpoch{1};
   t.append_many(7);
   t.sync();
-  REQUIRE(t.log->delete_records(Offset{5}).has_value());
+  t.log->delete_records(Offset{5});
   CHECK(t.log->log_start_offset() == Offset{5});
   CHECK(t.log->segment_count() == 2);  // that of 4 and 5, and the last
   CHECK(t.log->epochs().starts() == std::vector{EpochStart{LeaderEpoch{1}, Offset{5}}});
-  REQUIRE(t.log->delete_records(Offset{2}).has_value());
+  t.log->delete_records(Offset{2});
   CHECK(t.log->log_start_offset() == Offset{5});  // it never goes back
   CHECK(t.read(5) == Bases{5});
 }
@@ -221,7 +251,7 @@ TEST_CASE("delete_records: all of a log may go; offsets go on where they were", 
   LogHarness t{two_a_segment()};
   t.append_many(4);
   t.sync();
-  REQUIRE(t.log->delete_records(Offset{4}).has_value());
+  t.log->delete_records(Offset{4});
   CHECK(t.log->log_start_offset() == t.log->log_end_offset());
   t.checkpoint();
   t.lose_power();
@@ -234,7 +264,7 @@ TEST_CASE("delete_records: what the checkpoint knows stays deleted", "[retention
   LogHarness t;
   t.append_many(4, records(2));
   t.sync();
-  REQUIRE(t.log->delete_records(Offset{3}).has_value());
+  t.log->delete_records(Offset{3});
   t.checkpoint();
   t.lose_power();
   CHECK(t.log->log_start_offset() == Offset{3});

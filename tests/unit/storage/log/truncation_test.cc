@@ -171,7 +171,7 @@ TEST_CASE("truncate_to: the log start falls with the batch that holds it", "[tru
   LogHarness t;
   t.append_many(3, records(4));
   t.sync();
-  REQUIRE(t.log->delete_records(Offset{5}).has_value());
+  t.log->delete_records(Offset{5});
   truncate(t, 6);
   CHECK(t.log->log_end_offset() == Offset{4});
   CHECK(t.log->log_start_offset() == Offset{4});
