@@ -133,8 +133,9 @@ void BrokerSessions::on_probe(Instant now, BrokerId id, std::int64_t broker_epoc
   }
   if (!broker.session) return;
   broker.session->probing = false;
-  // One that is heard but cannot be reached is not probed for ever.
-  if (result == ProbeResult::silent && !broker.session->heard) want_probe(now, *broker.session);
+  // One that is heard is not probed for ever, whether it can be reached or not. One that is not may
+  // be on its way out: a process that is being torn down accepts connections for a moment.
+  if (!broker.session->heard) want_probe(now, *broker.session);
   // Another connection may have broken after this one was made.
   probe_if_due(now, id, broker);
 }

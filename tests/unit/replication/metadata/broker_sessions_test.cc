@@ -238,9 +238,32 @@ TEST_CASE("BrokerSessions: a process that lives has its session's time to come b
   t.probe(1, ProbeResult::alive);
   t.pass(milliseconds{999});
   CHECK(t.fenced.empty());
-  CHECK(t.probes.size() == 2);
   t.pass(milliseconds{1});
   CHECK(t.fenced == Fenced{t.fence(1, FenceReason::silence)});
+}
+
+TEST_CASE(
+    "BrokerSessions: a process that is being torn down answers one probe and refuses the next",
+    "[sessions]") {
+  SessionsHarness t{1};
+  t.lose_connection(1);
+  t.probe(1, ProbeResult::alive);
+  t.pass(milliseconds{99});
+  CHECK(t.probes.size() == 1);
+  t.pass(milliseconds{1});
+  REQUIRE(t.probes.size() == 2);
+  t.probe(1, ProbeResult::refused);
+  CHECK(t.fenced == Fenced{t.fence(1, FenceReason::process_gone)});
+}
+
+TEST_CASE("BrokerSessions: a process that answers and is heard is not probed again", "[sessions]") {
+  SessionsHarness t{1};
+  t.lose_connection(1);
+  t.heartbeat(1);
+  t.probe(1, ProbeResult::alive);
+  t.pass_with_heartbeats(milliseconds{5000}, {1});
+  CHECK(t.probes.size() == 1);
+  CHECK(t.fenced.empty());
 }
 
 TEST_CASE("BrokerSessions: silence is probed again, at a bounded rate, until the session ends",
