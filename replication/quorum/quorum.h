@@ -191,6 +191,10 @@ class Quorum {
   bool is_ready() const { return leads() && ready_; }
   LeaderEpoch epoch() const { return vote_.epoch; }
   const std::optional<ReplicaKey>& leader() const { return leader_; }
+  // A moment of this term at which it led still, the latest that is known: what another leader
+  // decided, or decides, comes later. None: it does not lead, or no majority has answered yet. A
+  // follower's answer proves it for when the question was sent (Ongaro 2014, section 6.4).
+  std::optional<Instant> led_at(Instant now) const;
   Offset log_end() const { return log_.end().offset; }
   Offset committed() const { return committed_; }
   Offset flushed() const { return flushed_; }
@@ -272,6 +276,8 @@ class Quorum {
   void lead_on(Instant now);
   bool hears_majority(Instant now, const VoterSet& voters) const;
   void replicate_to_all(Word word);
+  // Says to all that it leads, and notes when.
+  void ask_all(Instant now);
   void replicate_to(const ReplicaKey& key, Progress& progress, Word word);
   void send_request(const ReplicaKey& key, Progress& progress, std::vector<QuorumBatch> batches);
   void send_snapshot(const ReplicaKey& key, Progress& progress, Word word);

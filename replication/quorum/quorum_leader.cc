@@ -21,7 +21,7 @@ void Quorum::become_leader(Instant now) {
   led_since_ = now;
   match_progress_to_voters();
   emit(BecameLeader{vote_.epoch});
-  replicate_to_all(Word::in_any_case);
+  ask_all(now);
   deadline_ = now + config_.heartbeat_interval;
 }
 
@@ -34,7 +34,7 @@ void Quorum::lead_on(Instant now) {
   const bool is_needed = std::ranges::any_of(
       progress_, [](const auto& entry) { return entry.second.snapshot_position.has_value(); });
   if (!is_needed) snapshot_.reset();
-  replicate_to_all(Word::in_any_case);
+  ask_all(now);
   deadline_ = now + config_.heartbeat_interval;
 }
 
@@ -50,6 +50,35 @@ bool Quorum::hears_majority(Instant now, const VoterSet& voters) const {
     if (now - *known->second.heard < config_.election_timeout) ++heard;
   }
   return heard >= voters.majority();
+}
+
+void Quorum::ask_all(Instant now) {
+  for (auto& [key, progress] : progress_) {
+    const std::uint64_t before = progress.sent_round;
+    replicate_to(key, progress, Word::in_any_case);
+    if (progress.asked_round != 0 || progress.sent_round == before) continue;
+    progress.asked_round = progress.sent_round;
+    progress.asked_at = now;
+  }
+}
+
+std::optional<Instant> Quorum::led_at(Instant now) const {
+  if (!leads()) return std::nullopt;
+  std::vector<Instant> followed;
+  for (const Voter& voter : log_.voters().all()) {
+    if (voter.key == config_.self) {
+      followed.push_back(now);
+      continue;
+    }
+    const auto known = progress_.find(voter.key);
+    if (known != progress_.end() && known->second.followed_at) {
+      followed.push_back(*known->second.followed_at);
+    }
+  }
+  const std::size_t majority = log_.voters().majority();
+  if (followed.size() < majority) return std::nullopt;
+  std::sort(followed.begin(), followed.end(), std::greater<>{});
+  return followed[majority - 1];
 }
 
 void Quorum::match_progress_to_voters() {
@@ -166,7 +195,7 @@ Progress* Quorum::heard_from(Instant now, const ReplicaKey& key, std::uint64_t i
     progress.snapshot_position.reset();
   }
   progress.heard = now;
-  progress.answered_round = std::max(progress.answered_round, round);
+  progress.answered(round);
   return &progress;
 }
 

@@ -99,6 +99,46 @@ TEST_CASE("Quorum: a leader that hears no majority gives up", "[quorum]") {
   CHECK_FALSE(t.last_effect<LeaderChanged>()->leader.has_value());
 }
 
+TEST_CASE("Quorum: a leader has led until it sent what a majority has answered", "[quorum]") {
+  QuorumHarness t{{.voters = 5}};
+  CHECK_FALSE(t.core->led_at(t.now));
+  t.time_out();
+  for (const int node : {2, 3}) t.hear(t.vote_of(node, 1, true));
+  t.votes_persisted();
+  CHECK_FALSE(t.core->led_at(t.now));
+  for (const int node : {2, 3}) t.hear(t.vote_of(node, 1, false));
+  const Instant elected = t.now;
+  t.append();
+  CHECK_FALSE(t.core->led_at(t.now));  // votes were given before it led
+  const ReplicateResponse early = t.answer_of(2, 0);
+  t.pass(100);
+  t.hear(early);
+  CHECK_FALSE(t.core->led_at(t.now));  // two of five
+  t.hear(t.answer_of(3, 0));
+  CHECK(t.core->led_at(t.now) == elected);
+  // An answer that is on its way for long proves nothing newer than its question.
+  t.time_out();
+  const Instant asked = t.now;
+  const ReplicateResponse two = t.answer_of(2, 0);
+  const ReplicateResponse four = t.answer_of(4, 0);
+  t.hear(two);
+  CHECK(t.core->led_at(t.now) == elected);
+  t.pass(50);
+  t.hear(four);
+  CHECK(t.core->led_at(t.now) <= asked);
+  t.hear(t.answer_of(4, 0));
+  CHECK(t.core->led_at(t.now) == elected);
+}
+
+TEST_CASE("Quorum: a quorum of one leads as long as it does", "[quorum]") {
+  QuorumHarness t{{.voters = 1}};
+  t.time_out();
+  t.votes_persisted();
+  REQUIRE(t.core->leads());
+  t.pass(5);
+  CHECK(t.core->led_at(t.now) == t.now);
+}
+
 // --- changes of the voters
 
 TEST_CASE("Quorum: voters change one at a time, by a leader that is ready", "[quorum]") {
