@@ -53,6 +53,13 @@ bool parse(Message& message, ByteView bytes) {
 
 // --- requests
 
+template <class Request, class Message>
+void put_places(const Request& from, Message& to) {
+  to.set_broker(from.broker.value());
+  to.set_broker_epoch(from.broker_epoch);
+  for (const PartitionPlace& place : from.places) put(place, to.add_places());
+}
+
 struct RequestWriter {
   ControllerFrame& frame;
   pb::ControllerRequest& out;
@@ -89,6 +96,7 @@ struct RequestWriter {
     to.set_broker_epoch(from.broker_epoch);
     to.set_shown_end(from.shown_end.value());
     to.set_wants_to_stop(from.wants_to_stop);
+    to.set_number(from.number);
   }
   void operator()(AlterIsrRequest& from) const {
     pb::AlterIsrRequest& to = *out.mutable_alter_isr();
@@ -113,12 +121,8 @@ struct RequestWriter {
     pb::AutoCreateRequest& to = *out.mutable_auto_create();
     for (const std::string& name : from.names) to.add_names(name);
   }
-  void operator()(DamageRequest& from) const {
-    pb::DamageRequest& to = *out.mutable_damage();
-    to.set_broker(from.broker.value());
-    to.set_broker_epoch(from.broker_epoch);
-    for (const PartitionPlace& place : from.places) put(place, to.add_places());
-  }
+  void operator()(DamageRequest& from) const { put_places(from, *out.mutable_damage()); }
+  void operator()(StallRequest& from) const { put_places(from, *out.mutable_stall()); }
   void operator()(ForwardRequest& from) const {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
@@ -133,11 +137,12 @@ struct RequestWriter {
 
 using Attachments = std::span<const ByteView>;
 
-Result<ControllerRequest> take(const pb::DamageRequest& from, Attachments) {
-  DamageRequest to{.broker_epoch = from.broker_epoch()};
+template <class Request, class Message>
+Result<ControllerRequest> take_places(const Message& from) {
+  Request to{.broker_epoch = from.broker_epoch()};
   STRANDLINE_TRY(to.broker, take_broker(from.broker()));
-  for (const pb::PartitionPlace& damaged : from.places()) {
-    STRANDLINE_TRY(const PartitionPlace place, take(damaged));
+  for (const pb::PartitionPlace& named : from.places()) {
+    STRANDLINE_TRY(const PartitionPlace place, take(named));
     to.places.push_back(place);
   }
   return ControllerRequest{std::move(to)};
@@ -186,7 +191,8 @@ Result<ControllerRequest> take(const pb::HeartbeatRequest& from, Attachments) {
   if (from.shown_end() < 0) return Errc::malformed_frame;
   HeartbeatRequest to{.broker_epoch = from.broker_epoch(),
                       .shown_end = Offset{from.shown_end()},
-                      .wants_to_stop = from.wants_to_stop()};
+                      .wants_to_stop = from.wants_to_stop(),
+                      .number = from.number()};
   STRANDLINE_TRY(to.broker, take_broker(from.broker()));
   return ControllerRequest{to};
 }
@@ -246,8 +252,11 @@ struct ReplyWriter {
     out.mutable_register_broker()->set_broker_epoch(from.broker_epoch);
   }
   void operator()(HeartbeatReply& from) const {
-    out.mutable_heartbeat()->set_fenced(from.fenced);
-    out.mutable_heartbeat()->set_may_stop(from.may_stop);
+    pb::HeartbeatReply& to = *out.mutable_heartbeat();
+    to.set_fenced(from.fenced);
+    to.set_may_stop(from.may_stop);
+    to.set_vouched_number(from.vouched.number);
+    to.set_vouched_end(from.vouched.metadata_end.value());
   }
   void operator()(AlterIsrReply& from) const {
     pb::AlterIsrReply& to = *out.mutable_alter_isr();
@@ -268,6 +277,7 @@ struct ReplyWriter {
   }
   void operator()(AutoCreateReply&) const { out.mutable_auto_create(); }
   void operator()(DamageReply&) const { out.mutable_damage(); }
+  void operator()(StallReply&) const { out.mutable_stall(); }
   void operator()(ForwardReply& from) const {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
@@ -336,7 +346,11 @@ Result<ControllerAnswer> take_answer(const pb::ControllerReply& in, Attachments 
     case pb::ControllerReply::kRegisterBroker:
       return ControllerAnswer{RegisterReply{in.register_broker().broker_epoch()}};
     case pb::ControllerReply::kHeartbeat:
-      return ControllerAnswer{HeartbeatReply{in.heartbeat().fenced(), in.heartbeat().may_stop()}};
+      if (in.heartbeat().vouched_end() < 0) return Errc::malformed_frame;
+      return ControllerAnswer{HeartbeatReply{
+          .fenced = in.heartbeat().fenced(),
+          .may_stop = in.heartbeat().may_stop(),
+          .vouched = {in.heartbeat().vouched_number(), Offset{in.heartbeat().vouched_end()}}}};
     case pb::ControllerReply::kAlterIsr: {
       AlterIsrReply reply;
       for (const pb::IsrAnswer& one : in.alter_isr().answers()) {
@@ -364,6 +378,7 @@ Result<ControllerAnswer> take_answer(const pb::ControllerReply& in, Attachments 
       return ControllerAnswer{DrainReply{{static_cast<Errc>(in.drain().code()), in.drain().text()},
                                          in.drain().moving()}};
     case pb::ControllerReply::kDamage: return ControllerAnswer{DamageReply{}};
+    case pb::ControllerReply::kStall: return ControllerAnswer{StallReply{}};
     case pb::ControllerReply::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;
@@ -400,7 +415,8 @@ Result<ControllerRequest> decode_controller_request(ByteView message, Attachment
     case pb::ControllerRequest::kForward: return take(in.forward(), attachments);
     case pb::ControllerRequest::kSafeToStop: return take(in.safe_to_stop(), attachments);
     case pb::ControllerRequest::kDrain: return take(in.drain(), attachments);
-    case pb::ControllerRequest::kDamage: return take(in.damage(), attachments);
+    case pb::ControllerRequest::kDamage: return take_places<DamageRequest>(in.damage());
+    case pb::ControllerRequest::kStall: return take_places<StallRequest>(in.stall());
     case pb::ControllerRequest::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;

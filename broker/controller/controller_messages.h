@@ -18,6 +18,7 @@
 #include "protocol/base/ids.h"
 #include "protocol/base/result.h"
 #include "protocol/rpc/frame.h"
+#include "replication/metadata/broker_time.h"
 #include "replication/metadata/controller.h"
 #include "replication/metadata/safe_to_stop.h"
 
@@ -39,10 +40,12 @@ struct HeartbeatRequest {
   std::int64_t broker_epoch = 0;
   Offset shown_end{0};  // every shard serves the metadata below
   bool wants_to_stop = false;
+  std::uint64_t number = 0;  // see BrokerTime
 };
 struct HeartbeatReply {
   bool fenced = false;
   bool may_stop = false;
+  VouchedHeartbeat vouched;
 };
 
 struct AlterIsrRequest {
@@ -109,13 +112,23 @@ struct DamageRequest {
 };
 struct DamageReply {};
 
+// A sync of these replicas, which the broker leads, does not come back: others lead them, where
+// others are in sync.
+struct StallRequest {
+  BrokerId broker = kNoBroker;
+  std::int64_t broker_epoch = 0;
+  std::vector<PartitionPlace> places;
+};
+struct StallReply {};
+
 using ControllerRequest =
     std::variant<RegisterRequest, HeartbeatRequest, AlterIsrRequest, ProducerIdsRequest,
-                 AutoCreateRequest, ForwardRequest, SafeToStopRequest, DrainRequest, DamageRequest>;
+                 AutoCreateRequest, ForwardRequest, SafeToStopRequest, DrainRequest, DamageRequest,
+                 StallRequest>;
 
 using ControllerAnswer =
     std::variant<RegisterReply, HeartbeatReply, AlterIsrReply, ProducerIdsReply, AutoCreateReply,
-                 ForwardReply, SafeToStopReply, DrainReply, DamageReply>;
+                 ForwardReply, SafeToStopReply, DrainReply, DamageReply, StallReply>;
 
 struct ControllerReply {
   Offset metadata_end{0};  // who serves all below it sees what came of the request

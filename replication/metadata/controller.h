@@ -215,6 +215,12 @@ class Controller {
   std::vector<MetadataRecord> note_damage(BrokerId broker, std::int64_t broker_epoch,
                                           std::span<const PartitionPlace> places) const;
 
+  // Its disk does not come back with what it leads there: where another replica is in sync and can
+  // lead, that one does, and it leaves the in-sync replicas. Nothing for a broker that has
+  // registered again since.
+  std::vector<MetadataRecord> note_stall(BrokerId broker, std::int64_t broker_epoch,
+                                         std::span<const PartitionPlace> places) const;
+
   // It is not heard from: it leaves all in-sync replicas, and others lead.
   std::vector<MetadataRecord> fence_broker(BrokerId broker) const;
 

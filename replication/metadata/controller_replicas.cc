@@ -182,6 +182,26 @@ std::vector<MetadataRecord> Controller::note_damage(BrokerId broker, std::int64_
   return note_findings(broker, findings);
 }
 
+std::vector<MetadataRecord> Controller::note_stall(BrokerId broker, std::int64_t broker_epoch,
+                                                   std::span<const PartitionPlace> places) const {
+  std::vector<MetadataRecord> records;
+  const BrokerImage* known = image().broker(broker);
+  if (known == nullptr || known->broker_epoch != broker_epoch) return records;
+  for (const PartitionPlace& place : places) {
+    const Found found = find(image(), place);
+    if (found.partition == nullptr || found.partition->leader != broker) continue;
+    const bool has_others = std::ranges::any_of(found.partition->isr, [&](BrokerId id) {
+      const BrokerImage* other = image().broker(id);
+      return id != broker && other != nullptr && other->can_lead();
+    });
+    if (!has_others) continue;
+    change(
+        *found.topic, place.partition, broker, known->can_lead(),
+        [&](PartitionChange& next, const PartitionImage&) { next.leave_isr(broker); }, records);
+  }
+  return records;
+}
+
 std::vector<MetadataRecord> Controller::fence_broker(BrokerId broker) const {
   const BrokerImage* known = image().broker(broker);
   if (known == nullptr || known->fenced) return {};

@@ -8,6 +8,8 @@
 namespace strandline {
 namespace {
 
+// A batch travels between brokers whole, in one frame.
+constexpr std::int32_t kMessageBytesMax = std::int32_t{64} << 20;
 constexpr auto kInt32Max = std::numeric_limits<std::int32_t>::max();
 constexpr auto kInt64Max = std::numeric_limits<std::int64_t>::max();
 
@@ -91,8 +93,9 @@ std::vector<ConfigDef> record_defs() {
               "The level for compression.type=lz4."),
       integer("compression.zstd.level", ConfigType::int32, 3, -131072, 22,
               "The level for compression.type=zstd."),
-      integer("max.message.bytes", ConfigType::int32, 1'048'588, 0, kInt32Max,
-              "The largest batch accepted, as sent (compressed)."),
+      integer("max.message.bytes", ConfigType::int32, 1'048'588, 0, kMessageBytesMax,
+              "The largest batch accepted, as sent (compressed). Brokers send each other no larger "
+              "ones than its bound."),
       integer("message.timestamp.after.max.ms", ConfigType::int64, 3'600'000, 0, kInt64Max,
               "How far a record's time may lie ahead of the broker's clock."),
       integer("message.timestamp.before.max.ms", ConfigType::int64, kInt64Max, 0, kInt64Max,

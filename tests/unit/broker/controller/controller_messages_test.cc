@@ -124,8 +124,12 @@ TEST_CASE("controller messages: a registration comes back with all that it found
 }
 
 TEST_CASE("controller messages: every other request comes back equal", "[controller]") {
-  const auto heartbeat = sent(HeartbeatRequest{
-      .broker = BrokerId{2}, .broker_epoch = 5, .shown_end = Offset{9}, .wants_to_stop = true});
+  const auto heartbeat = sent(HeartbeatRequest{.broker = BrokerId{2},
+                                               .broker_epoch = 5,
+                                               .shown_end = Offset{9},
+                                               .wants_to_stop = true,
+                                               .number = 42});
+  CHECK(heartbeat.number == 42);
   CHECK(heartbeat.broker == BrokerId{2});
   CHECK(heartbeat.broker_epoch == 5);
   CHECK(heartbeat.shown_end == Offset{9});
@@ -147,11 +151,22 @@ TEST_CASE("controller messages: every other request comes back equal", "[control
   CHECK(sent(ForwardRequest{bytes_of("frame")}).frame == bytes_of("frame"));
   CHECK(sent(SafeToStopRequest{BrokerId{0}}).broker == BrokerId{0});
   CHECK(sent(DrainRequest{BrokerId{6}}).broker == BrokerId{6});
+
+  const PartitionPlace place{Ids{}.topic, PartitionIndex{2}};
+  const auto damage = sent(DamageRequest{BrokerId{3}, 7, {place}});
+  CHECK(damage.broker_epoch == 7);
+  CHECK(damage.places == std::vector{place});
+  const auto stall = sent(StallRequest{BrokerId{3}, 8, {place}});
+  CHECK(stall.broker == BrokerId{3});
+  CHECK(stall.broker_epoch == 8);
+  CHECK(stall.places == std::vector{place});
 }
 
 TEST_CASE("controller messages: every reply comes back equal", "[controller]") {
   CHECK(answered(RegisterReply{12}).broker_epoch == 12);
-  const auto heartbeat = answered(HeartbeatReply{.fenced = true, .may_stop = true});
+  const auto heartbeat =
+      answered(HeartbeatReply{.fenced = true, .may_stop = true, .vouched = {41, Offset{1000}}});
+  CHECK(heartbeat.vouched == VouchedHeartbeat{41, Offset{1000}});
   CHECK(heartbeat.fenced);
   CHECK(heartbeat.may_stop);
   const auto isr = answered(AlterIsrReply{{{.outcome = {Errc::ineligible_replica, "it is fenced"},

@@ -190,6 +190,26 @@ TEST_CASE("Controller: what a start finds missing is held against the replica", 
   }
 }
 
+TEST_CASE("Controller: what a stalled disk leads is led by a replica in sync, where there is one",
+          "[controller]") {
+  ReplicasHarness t;
+  const auto stall = [&](int id, std::int64_t epoch) {
+    t.replay(t.controller.note_stall(BrokerId{id}, epoch, std::span{&t.place, 1}));
+  };
+  const LeaderEpoch before = t.now().leader_epoch;
+  stall(2, t.broker(2).broker_epoch);  // it follows: its leader hears of it
+  CHECK(t.now().leader_epoch == before);
+  stall(1, t.broker(1).broker_epoch - 1);
+  CHECK(t.now().leader == BrokerId{1});
+  stall(1, t.broker(1).broker_epoch);
+  CHECK(t.now().leader == BrokerId{2});
+  CHECK(t.now().isr == brokers({2, 3}));
+  t.fence(3);
+  stall(2, t.broker(2).broker_epoch);  // nobody else is in sync
+  CHECK(t.now().leader == BrokerId{2});
+  CHECK(t.now().isr == brokers({2}));
+}
+
 TEST_CASE("Controller: a broker that stops hands over what others can lead", "[controller]") {
   ReplicasHarness t;
   t.replay(t.controller.stop_broker(BrokerId{1}));
