@@ -43,6 +43,8 @@ class LagClock {
   }
 
  private:
+  friend class StateWriter;  // tests/sim/search tells states apart by all there is
+
   struct Mark {
     Instant time;
     Offset log_end;

@@ -145,6 +145,8 @@ class PartitionFollower {
   void assert_invariants() const;
 
  private:
+  friend class StateWriter;  // tests/sim/search tells states apart by all there is
+
   void on_message(Instant now, const OlderEpochsWanted& wanted);
   void on_message(Instant now, const StreamOpened& opened);
   void on_message(Instant now, const StreamBatches& batches);

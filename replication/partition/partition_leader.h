@@ -183,6 +183,7 @@ class PartitionLeader {
   void assert_invariants() const;
 
  private:
+  friend class StateWriter;  // tests/sim/search tells states apart by all there is
   using Followers = std::map<ReplicaId, FollowerState>;
 
   // partition_leader.cc

@@ -11,6 +11,10 @@
 #include "replication/partition/replica.h"
 #include "tests/sim/replication/replica_log.h"
 
+namespace strandline {
+class StateWriter;
+}
+
 namespace strandline::partition_sim {
 
 struct Violation {
@@ -55,6 +59,7 @@ class Checker {
   std::uint64_t acknowledged() const { return acknowledged_; }
 
  private:
+  friend class strandline::StateWriter;
   struct Leader {
     ReplicaId replica = kNoReplica;
     std::uint64_t process = 0;

@@ -231,7 +231,8 @@ void Cluster::crash(std::size_t index, CrashKind kind) {
                        .cut = !is_told && node.registration.cut,
                        .damaged = node.needs_catch_up};
   if (kind == CrashKind::clean_stop || kind == CrashKind::kill) node.log.kill();
-  if (kind == CrashKind::power_loss) node.registration.cut |= node.log.lose_power(prng_);
+  if (kind == CrashKind::power_loss)
+    node.registration.cut |= node.log.lose_power(prng_.below(node.log.power_loss_outcomes()));
   if (kind == CrashKind::damage) {
     ++stats_.damages;
     damage_happened_ = true;

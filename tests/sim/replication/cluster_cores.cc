@@ -152,7 +152,7 @@ void Cluster::propose(Node& node, const IsrProposal& proposal) {
 }
 
 void Cluster::answer_proposal(Node& node, const IsrProposal& proposal) {
-  const auto answer = controller_.alter_isr(proposal);
+  const auto answer = controller_.alter_isr(queue_.now(), proposal);
   const bool is_taken = std::holds_alternative<CommittedIsr>(answer);
   ++(is_taken ? stats_.isr_changes : stats_.isr_refusals);
   for (Node& other : nodes_) {

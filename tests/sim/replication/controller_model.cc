@@ -90,7 +90,8 @@ Errc ControllerModel::check_member(const IsrMember& member) const {
   return Errc::ok;
 }
 
-std::variant<CommittedIsr, Refusal> ControllerModel::alter_isr(const IsrProposal& proposal) {
+std::variant<CommittedIsr, Refusal> ControllerModel::alter_isr(Instant now,
+                                                               const IsrProposal& proposal) {
   const auto refuse = [&](Errc reason, ReplicaId at_fault = kNoReplica) {
     return Refusal{proposal.expected, reason, at_fault};
   };
@@ -107,7 +108,37 @@ std::variant<CommittedIsr, Refusal> ControllerModel::alter_isr(const IsrProposal
   // They follow a leader of now: whatever they had lost they have again.
   for (const ReplicaId replica : isr) brokers_.at(replica).registered = {};
   take_isr(std::move(isr));
+  finish_reassignment(now);
   return image().isr;
+}
+
+void ControllerModel::reassign(Instant now, std::vector<ReplicaId> target) {
+  for (const ReplicaId id : target) {
+    if (std::ranges::find(replicas_, id) == replicas_.end()) replicas_.push_back(id);
+  }
+  target_ = std::move(target);
+  if (leader_ != kNoReplica) ++leader_epoch_;
+  ++partition_epoch_;
+  finish_reassignment(now);
+}
+
+void ControllerModel::finish_reassignment(Instant now) {
+  if (!target_ || !std::ranges::all_of(*target_, [&](ReplicaId id) { return isr_.contains(id); })) {
+    return;
+  }
+  replicas_ = *std::exchange(target_, std::nullopt);
+  const auto has_replica = [&](ReplicaId id) {
+    return std::ranges::find(replicas_, id) != replicas_.end();
+  };
+  take_isr({replicas_.begin(), replicas_.end()});
+  std::erase_if(eligible_, [&](ReplicaId id) { return !has_replica(id); });
+  if (leader_ != kNoReplica && has_replica(leader_)) {
+    ++leader_epoch_;
+  } else if (leader_ != kNoReplica) {
+    leader_ = kNoReplica;
+    leaderless_since_ = now;
+  }
+  elect(now);
 }
 
 void ControllerModel::set_min_insync_replicas(std::int32_t min_insync_replicas) {
@@ -163,8 +194,7 @@ ReplicaId ControllerModel::choose_among_cut(Instant now,
     ++present;
     if (best == kNoReplica || length(id) > length(best)) best = id;
   }
-  const bool waited =
-      leaderless_since_.has_value() && now - *leaderless_since_ >= std::chrono::seconds{10};
+  const bool waited = leaderless_since_.has_value() && now - *leaderless_since_ >= kLeaderlessMax;
   const bool is_enough = present == candidates.size() || (waited && present >= 2);
   return is_enough ? best : kNoReplica;
 }

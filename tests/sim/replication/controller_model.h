@@ -14,6 +14,10 @@
 #include "protocol/base/errc.h"
 #include "replication/partition/replica.h"
 
+namespace strandline {
+class StateWriter;
+}
+
 namespace strandline::partition_sim {
 
 // What every broker is told about the partition.
@@ -55,23 +59,35 @@ class ControllerModel {
   ControllerModel(std::vector<ReplicaId> replicas, std::int32_t min_insync_replicas,
                   bool flush_on_ack, const ControllerMistakes& mistakes);
 
+  // A broker that has no replica, for now.
+  void expect(ReplicaId broker) { brokers_[broker]; }
   Incarnation register_broker(Instant now, ReplicaId broker, const Registration& registration);
   void fence(Instant now, ReplicaId broker);
   void unfence(Instant now, ReplicaId broker);
   bool is_fenced(ReplicaId broker) const { return brokers_.at(broker).fenced; }
 
-  std::variant<CommittedIsr, Refusal> alter_isr(const IsrProposal& proposal);
+  std::variant<CommittedIsr, Refusal> alter_isr(Instant now, const IsrProposal& proposal);
   void set_min_insync_replicas(std::int32_t min_insync_replicas);
+  // The replicas are to be on these brokers. Those that are new join; when all are in sync the
+  // others go.
+  void reassign(Instant now, std::vector<ReplicaId> target);
   // Elections that wait for somebody to come.
   void on_tick(Instant now);
+  // For how long they may do so.
+  static constexpr Duration kLeaderlessMax = std::chrono::seconds{10};
+  bool waits(Instant now) const {
+    return leaderless_since_ && now - *leaderless_since_ < kLeaderlessMax;
+  }
 
   Image image() const;
+  PartitionEpoch partition_epoch() const { return partition_epoch_; }
   const std::set<ReplicaId>& isr() const { return isr_; }
   const std::set<ReplicaId>& eligible() const { return eligible_; }
   // The records acknowledged are on no other disk.
   bool is_needed(ReplicaId broker) const;
 
  private:
+  friend class strandline::StateWriter;
   struct Broker {
     Incarnation incarnation = kNoIncarnation;
     bool fenced = true;
@@ -81,11 +97,13 @@ class ControllerModel {
   Errc check_member(const IsrMember& member) const;
   void take_isr(std::set<ReplicaId> isr);
   void leave(ReplicaId broker);
+  void finish_reassignment(Instant now);
   void elect(Instant now);
   ReplicaId choose(Instant now) const;
   ReplicaId choose_among_cut(Instant now, const std::set<ReplicaId>& candidates) const;
 
-  const std::vector<ReplicaId> replicas_;
+  std::vector<ReplicaId> replicas_;
+  std::optional<std::vector<ReplicaId>> target_;  // of a reassignment under way
   std::int32_t min_insync_replicas_;
   const bool flush_on_ack_;
   const ControllerMistakes mistakes_;

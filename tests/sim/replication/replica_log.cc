@@ -86,16 +86,30 @@ void ReplicaLog::recover(Offset end) {
 
 void ReplicaLog::kill() { recover(end()); }
 
-bool ReplicaLog::lose_power(Prng& prng) {
-  const Offset before = end();
+std::vector<Offset> ReplicaLog::ends_after_power_loss() const {
   std::vector<Offset> ends{flushed_end_};
   for (const SimBatch& batch : batches_) {
     if (batch.next_offset() > flushed_end_) ends.push_back(batch.next_offset());
   }
-  Offset kept = ends[prng.below(ends.size())];
-  const bool cut_is_undone = !old_tail_.empty() && kept == old_tail_.front().base_offset;
-  if (cut_is_undone && prng.chance(1, 2)) {
-    std::erase_if(batches_, [&](const SimBatch& batch) { return batch.base_offset >= kept; });
+  return ends;
+}
+
+std::size_t ReplicaLog::power_loss_outcomes() const {
+  const std::vector<Offset> ends = ends_after_power_loss();
+  const bool cut_may_be_undone =
+      !old_tail_.empty() && std::ranges::find(ends, old_tail_.front().base_offset) != ends.end();
+  return ends.size() + (cut_may_be_undone ? 1 : 0);
+}
+
+bool ReplicaLog::lose_power(std::size_t outcome) {
+  const Offset before = end();
+  const std::vector<Offset> ends = ends_after_power_loss();
+  Offset kept;
+  if (outcome < ends.size()) {
+    kept = ends[outcome];
+  } else {
+    const Offset cut_at = old_tail_.front().base_offset;
+    std::erase_if(batches_, [&](const SimBatch& batch) { return batch.base_offset >= cut_at; });
     batches_.insert(batches_.end(), old_tail_.begin(), old_tail_.end());
     kept = end();
   }

@@ -1,12 +1,17 @@
 // The log of one simulated replica: batches in memory, a part of which is on the disk.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "protocol/base/ids.h"
 #include "protocol/base/prng.h"
 #include "storage/log/epoch_cache.h"
+
+namespace strandline {
+class StateWriter;
+}
 
 namespace strandline::partition_sim {
 
@@ -50,11 +55,17 @@ class ReplicaLog {
   void kill();
   // The power goes: any part of what is not on the disk is lost, and a cut that is not on the disk
   // may be undone. True when records are missing afterwards.
-  bool lose_power(Prng& prng);
+  //
+  // outcome   below power_loss_outcomes(); 0 loses most
+  bool lose_power(std::size_t outcome);
+  std::size_t power_loss_outcomes() const;
   // The disk loses records that were on it.
   void damage(Prng& prng);
 
  private:
+  friend class strandline::StateWriter;
+
+  std::vector<Offset> ends_after_power_loss() const;
   void recover(Offset end);
 
   Offset start_{0};

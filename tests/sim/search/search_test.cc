@@ -1,0 +1,58 @@
+#include "tests/sim/search/search.h"
+
+#include <catch2/catch.hpp>
+
+namespace strandline::partition_search {
+namespace {
+
+using partition_sim::Plant;
+
+TEST_CASE("search: one record and no crash: everything that can happen is looked at", "[search]") {
+  const SearchResult result = search({.records = 1, .crashes = 0});
+  INFO(result.violation);
+  CHECK(result.complete);
+  CHECK(result.violation.empty());
+  CHECK(result.states > 20);
+  CHECK(result.rests == 2);  // before the record, and with it
+}
+
+TEST_CASE("search: more may happen than is allowed", "[search]") {
+  const SearchResult result = search({}, 100);
+  CHECK_FALSE(result.complete);
+  CHECK(result.states == 100);
+}
+
+// With one crash and, where one is not enough, one fencing of a broker that lives.
+void check_finds(Plant plant, Bounds bounds) {
+  bounds.plant = plant;
+  const SearchResult result = search(bounds, 3'000'000);
+  CHECK_FALSE(result.violation.empty());
+  CHECK_FALSE(result.way.empty());
+}
+
+TEST_CASE("search: finds a follower that says flushed before it is", "[search]") {
+  check_finds(Plant::ack_before_sync, {.records = 1});
+}
+
+TEST_CASE("search: finds acknowledgements that wait for nobody", "[search]") {
+  check_finds(Plant::ack_on_append, {.records = 1});
+}
+
+TEST_CASE("search: finds a follower that cuts to its high watermark", "[search]") {
+  check_finds(Plant::cut_to_high_watermark, {.records = 1});
+}
+
+TEST_CASE("search: finds a controller that elects anyone", "[search]") {
+  check_finds(Plant::elect_anyone, {.records = 1});
+}
+
+TEST_CASE("search: finds a controller that does not count leaders", "[search]") {
+  check_finds(Plant::keep_leader_epoch, {.records = 1});
+}
+
+TEST_CASE("search: finds a leader that shows readers too little", "[search]") {
+  check_finds(Plant::serve_readers_at_once, {.records = 1});
+}
+
+}  // namespace
+}  // namespace strandline::partition_search
