@@ -86,7 +86,8 @@ void BrokerLifecycle::heartbeat() {
   client_.ask(HeartbeatRequest{.broker = config_.start.broker,
                                .broker_epoch = broker_epoch_,
                                .shown_end = node_.shown_end(),
-                               .wants_to_stop = state_ == State::stopping},
+                               .wants_to_stop = state_ == State::stopping,
+                               .number = time_.on_send(wall_now())},
               kHeartbeatWait, [this](const ControllerOutcome& outcome) {
                 beating_ = false;
                 heard(outcome);
@@ -105,11 +106,20 @@ void BrokerLifecycle::heard(const ControllerOutcome& outcome) {
     heard_at_ = sent_at_;
     if (!std::exchange(in_touch_, true)) hooks_.in_touch(true, config_.session_timeout);
   }
+  if (!outcome.error && reply != nullptr) believe(reply->vouched);
   const bool may_stop = !outcome.error && reply != nullptr && reply->may_stop;
   if (state_ == State::stopping && may_stop) return finish_stop();
   // One that is fenced, or about to go, has something to wait for.
   const bool waits = serving_ != nullptr || state_ == State::stopping;
   plan_heartbeat(waits ? config_.heartbeat_interval / 10 : config_.heartbeat_interval);
+}
+
+void BrokerLifecycle::believe(const VouchedHeartbeat& vouched) {
+  const std::optional<Timestamp> sent = time_.sent_at(vouched);
+  if (!sent || *sent <= told_until_) return;
+  told_until_ = *sent;
+  node_.when_shown(vouched.metadata_end,
+                   [this, until = *sent] { hooks_.nobody_else_led_until(until); });
 }
 
 void BrokerLifecycle::watch_touch() {

@@ -33,6 +33,8 @@ class BrokerLifecycle {
     std::function<BrokerFindings()> findings;
     // Called once, when clients may be served.
     std::function<void()> serving;
+    // Until that time nobody else led what the image names this broker for. Never falls.
+    std::function<void(Timestamp)> nobody_else_led_until;
     // Whether the controller was heard in time; false is said again each while.
     std::function<void(bool in_touch, Duration stuck_after)> in_touch;
   };
@@ -57,6 +59,7 @@ class BrokerLifecycle {
   void registered(const ControllerOutcome& outcome);
   void heartbeat();
   void heard(const ControllerOutcome& outcome);
+  void believe(const VouchedHeartbeat& vouched);
   void plan_heartbeat(Duration wait);
   void watch_touch();
   bool is_known() const;
@@ -69,6 +72,8 @@ class BrokerLifecycle {
   Config config_;
   Hooks hooks_;
   std::function<void()> serving_;
+  BrokerTime time_;
+  Timestamp told_until_ = kNoTimestamp;
   Instant sent_at_;   // the heartbeat under way
   Instant heard_at_;  // when the last one was sent that was answered
   bool in_touch_ = true;

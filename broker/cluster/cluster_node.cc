@@ -7,7 +7,8 @@
 
 #include "broker/cluster/rpc_addresses.h"
 #include "broker/logging/log.h"
-#include "broker/rpc/handshake.h"
+#include "broker/partition/admission.h"
+#include "broker/partition/shard.h"
 #include "protocol/base/errc.h"
 
 namespace strandline {
@@ -15,6 +16,7 @@ namespace {
 
 // For the voter that was told to take over.
 constexpr Duration kHandOverMax = std::chrono::milliseconds{500};
+constexpr Duration kStallWait = std::chrono::milliseconds{1000};
 constexpr Duration kProducerIdsWait = std::chrono::seconds{10};
 
 QuorumConfig quorum_config(const DirectoryIdentity& identity) {
@@ -137,6 +139,10 @@ ClusterSeeds ClusterNode::seeds() const {
 void ClusterNode::start() {
   loop_.start();
   loop_.post([this] {
+    watch_ = std::make_unique<ShardWatch>(loop_, around_.shard_loops,
+                                          std::chrono::milliseconds{around_.settings.disk_stall_ms},
+                                          [this](std::size_t shard) { shard_is_stuck(shard); });
+    watch_->start();
     if (opened_) return make_node(std::move(*std::exchange(opened_, std::nullopt)));
     entry_ = std::make_unique<ClusterEntry>(
         loop_, *links_, context_.self.node_id, seeds(), make_uuid(prng_),
@@ -203,8 +209,10 @@ void ClusterNode::make_node(OpenedLog opened) {
                     .shards = around_.shards},
           .stop_wait_max = std::chrono::milliseconds{settings.controlled_shutdown_max_ms},
           .session_timeout = std::chrono::milliseconds{settings.broker_session_timeout_ms}},
-      BrokerLifecycle::Hooks{
-          .findings = hooks_.findings, .serving = hooks_.serving, .in_touch = hooks_.in_touch});
+      BrokerLifecycle::Hooks{.findings = hooks_.findings,
+                             .serving = hooks_.serving,
+                             .nobody_else_led_until = hooks_.nobody_else_led_until,
+                             .in_touch = hooks_.in_touch});
   update_targets();
   node_->start();
   if (stop_wanted_) stop(std::exchange(stop_wanted_, nullptr));
@@ -287,16 +295,8 @@ void ClusterNode::update_targets() {
   links_->set_targets(targets);
 }
 
-// One node.id is one broker: with another data directory than it is known by it is let in only
-// while the known one is gone, as a broker whose disk was lost.
 std::optional<RpcRefusal> ClusterNode::admit(const RpcHello& hello) const {
-  if (node_ == nullptr) return std::nullopt;
-  const BrokerImage* known = node_->image()->broker(hello.self.node_id);
-  if (known == nullptr || known->directory.is_zero() || known->fenced) return std::nullopt;
-  if (known->directory != hello.self.directory_id) {
-    return refuse_directory(hello.self, known->directory);
-  }
-  return std::nullopt;
+  return node_ == nullptr ? std::nullopt : refuse_impostor(*node_->image(), hello.self);
 }
 
 // --- asked by shards
@@ -413,20 +413,27 @@ void ClusterNode::stop(std::function<void()> done) {
   });
 }
 
-// Who decides lets another do so before it goes: that takes a message, an election by time-out
-// more.
-void ClusterNode::hand_over(std::function<void()> done) {
-  const Quorum& quorum = node_->quorum();
+// Of the voters that could decide in this one's place, the one that has most.
+std::optional<ReplicaKey> ClusterNode::heir() const {
   std::optional<ReplicaKey> best;
   Offset best_end{-1};
-  for (const Quorum::Replica& replica : quorum.replicas()) {
+  for (const Quorum::Replica& replica : node_->quorum().replicas()) {
     const bool is_better =
         replica.is_voter && replica.flushed > best_end && links_->is_connected(replica.key.node);
     if (!is_better) continue;
     best = replica.key;
     best_end = replica.flushed;
   }
-  if (!quorum.leads() || !best || node_->transfer_leadership(*best) != Errc::ok) return done();
+  return best;
+}
+
+// Who decides lets another do so before it goes: that takes a message, an election by time-out
+// more.
+void ClusterNode::hand_over(std::function<void()> done) {
+  const std::optional<ReplicaKey> best = heir();
+  const bool is_told =
+      node_->quorum().leads() && best && node_->transfer_leadership(*best) == Errc::ok;
+  if (!is_told) return done();
   handed_over_ = std::move(done);
   loop_.after(kHandOverMax, [this] { handed_over_now(); });
 }
@@ -435,10 +442,38 @@ void ClusterNode::handed_over_now() {
   if (handed_over_) std::exchange(handed_over_, nullptr)();
 }
 
+void ClusterNode::shard_is_stuck(std::size_t shard) {
+  if (closed_ || node_ == nullptr) return;
+  const std::shared_ptr<const MetadataImage>& image = node_->image();
+  const BrokerImage* const self = image->broker(context_.self.node_id);
+  // Before it has registered it opens its logs, and leads nothing.
+  if (self == nullptr || self->incarnation != around_.incarnation) return;
+  log_limited(LogLevel::warn, "cluster", "stuck",
+              "a shard does not come back: it waits for a disk that hangs, or for a processor; "
+              "others are asked to lead what it leads",
+              {{"shard", shard}});
+  // What is decided here is answered when the shards here serve it.
+  const std::optional<ReplicaKey> best = heir();
+  if (node_->quorum().leads() && best) (void)node_->transfer_leadership(*best);
+  StallRequest request{.broker = self->id, .broker_epoch = self->broker_epoch, .places = {}};
+  const auto shards = static_cast<std::size_t>(around_.shards);
+  for (const TopicPtr& topic : image->topics_sorted()) {
+    for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
+      const PartitionIndex index{static_cast<std::int32_t>(i)};
+      const bool is_led_there = topic->partitions[i].leader == self->id &&
+                                Shard::place_among(topic->id, index, shards) == shard;
+      if (is_led_there) request.places.push_back({topic->id, index});
+    }
+  }
+  if (request.places.empty()) return;
+  client_->ask(std::move(request), kStallWait, [](const ControllerOutcome&) {});
+}
+
 void ClusterNode::close() {
   std::promise<void> closed;
   loop_.post([this, &closed] {
     closed_ = true;
+    if (watch_ != nullptr) watch_->stop();
     if (lifecycle_ != nullptr) lifecycle_->close();
     if (client_ != nullptr) client_->close();
     if (controller_ != nullptr) controller_->close();

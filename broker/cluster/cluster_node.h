@@ -24,6 +24,7 @@
 #include "broker/cluster/cluster_links.h"
 #include "broker/cluster/controller_client.h"
 #include "broker/cluster/controller_server.h"
+#include "broker/cluster/shard_watch.h"
 #include "broker/config/settings.h"
 #include "broker/http/admin_backend.h"
 #include "broker/metadata/metadata_node.h"
@@ -48,6 +49,7 @@ class ClusterNode {
     Uuid incarnation;
     bool clean = false;  // the process before this one ended in order
     std::int32_t shards = 0;
+    std::vector<ShardLoop*> shard_loops;  // of them, to be watched; empty: nobody watches
     std::uint64_t seed = 0;
     SenderSlot slot;
     std::size_t senders = 0;
@@ -63,6 +65,8 @@ class ClusterNode {
     std::function<void(const Uuid& cluster_id)> joined;
     // Takes a connection that is for one of the shards.
     std::function<void(std::uint32_t lane, int native_handle, const RpcHello& hello)> adopt;
+    // As BrokerLifecycle::Hooks.
+    std::function<void(Timestamp)> nobody_else_led_until;
     // Whether the controller was heard in time; said again each while as long as it is not.
     std::function<void(bool in_touch, Duration stuck_after)> in_touch;
     std::function<bool()> disk_full;
@@ -94,6 +98,7 @@ class ClusterNode {
   std::int32_t controller_id() const { return controller_id_.load(std::memory_order_relaxed); }
 
   ShardLoop& loop() { return loop_; }
+  const RpcMetrics& metrics() const { return metrics_; }
   // Who this broker is to the others. Constant from the first image on.
   RpcIdentity identity() const { return context_.self; }
   // Where others reach it; none: nowhere.
@@ -115,6 +120,9 @@ class ClusterNode {
   void image_shown();
   void update_targets();
   std::optional<RpcRefusal> admit(const RpcHello& hello) const;
+  // Others lead what it leads, and decide.
+  void shard_is_stuck(std::size_t shard);
+  std::optional<ReplicaKey> heir() const;
   void hand_over(std::function<void()> done);
   void handed_over_now();
   QuorumView view() const;
@@ -137,6 +145,7 @@ class ClusterNode {
   std::unique_ptr<ControllerServer> controller_;
   std::unique_ptr<ControllerClient> client_;
   std::unique_ptr<BrokerLifecycle> lifecycle_;
+  std::unique_ptr<ShardWatch> watch_;
   std::optional<ClusterLinks::Target> asked_leader_;
   std::atomic<std::int32_t> controller_id_{-1};
   bool closed_ = false;

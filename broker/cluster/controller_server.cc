@@ -73,6 +73,7 @@ void ControllerServer::gained_control() {
     if (!is_near) sessions_->on_connection_lost(steady_now(), id);
   }
   registered_at_.clear();
+  heartbeats_ = HeartbeatLedger{};
   balanced_at_ = steady_now();
   cut_since_.reset();
   changing_voters_ = false;
@@ -162,16 +163,21 @@ void ControllerServer::on(const HeartbeatRequest& request, ClusterLinks::Respond
   }
   if (request.wants_to_stop) {
     return decide([&](Controller& controller) { return controller.stop_broker(request.broker); },
-                  [] { return HeartbeatReply{.fenced = false, .may_stop = true}; },
+                  [] { return HeartbeatReply{.fenced = false, .may_stop = true, .vouched = {}}; },
                   std::move(respond));
   }
   unfence_if_caught_up(request);
   const BrokerImage* broker = node_.image()->broker(request.broker);
+  const Instant now = steady_now();
+  const VouchedHeartbeat vouched = heartbeats_.on_heartbeat(
+      now, request.broker, request.broker_epoch, request.number, node_.log_end(),
+      node_.quorum().led_at(now).value_or(Instant::min()));
   // Answered at once: what is not committed yet does not hold up a heartbeat.
   respond({.error = {},
            .error_text = {},
            .reply = {.metadata_end = Offset{0},
-                     .answer = HeartbeatReply{.fenced = broker == nullptr || broker->fenced}}});
+                     .answer = HeartbeatReply{.fenced = broker == nullptr || broker->fenced,
+                                              .vouched = vouched}}});
 }
 
 void ControllerServer::unfence_if_caught_up(const HeartbeatRequest& request) {
@@ -306,6 +312,14 @@ void ControllerServer::on(const DamageRequest& request, const ClusterLinks::Resp
         return controller.note_damage(request.broker, request.broker_epoch, request.places);
       },
       [] { return DamageReply{}; }, respond);
+}
+
+void ControllerServer::on(const StallRequest& request, const ClusterLinks::Respond& respond) {
+  decide(
+      [&](Controller& controller) {
+        return controller.note_stall(request.broker, request.broker_epoch, request.places);
+      },
+      [] { return StallReply{}; }, respond);
 }
 
 // --- sessions

@@ -58,6 +58,7 @@ class ControllerServer {
   void on(const ProducerIdsRequest& request, ClusterLinks::Respond respond);
   void on(const AutoCreateRequest& request, const ClusterLinks::Respond& respond);
   void on(const DamageRequest& request, const ClusterLinks::Respond& respond);
+  void on(const StallRequest& request, const ClusterLinks::Respond& respond);
   void on(const ForwardRequest& request, const ClusterLinks::Respond& respond);
   void on(const SafeToStopRequest& request, ClusterLinks::Respond respond);
   void on(const DrainRequest& request, ClusterLinks::Respond respond);
@@ -88,6 +89,7 @@ class ControllerServer {
   std::optional<BrokerSessions> sessions_;  // while this broker is the controller
   std::optional<TimerId> session_timer_;
   std::optional<TimerId> ticker_;
+  HeartbeatLedger heartbeats_;                // of this term
   std::map<BrokerId, Offset> registered_at_;  // where the registration ends; unfenced beyond it
   std::map<BrokerId, std::unique_ptr<Probe>> probes_;
   Instant balanced_at_;

@@ -15,6 +15,8 @@
 namespace strandline {
 namespace {
 
+constexpr std::int8_t kTimeStatementVersion = 1;
+
 struct FetchItem {
   std::size_t topic = 0;      // place in the request
   std::size_t partition = 0;  // place in the topic's list
@@ -25,7 +27,8 @@ struct FetchItem {
   PartitionRead read;
   wire::FetchResponse::EpochEnd diverging;
   BrokerId preferred = kNoBroker;  // nearer to the consumer
-  bool held = false;               // a new leader does not show how far it is
+  std::optional<TimeStatement> time;
+  bool held = false;  // a new leader does not show how far it is
   bool watched = false;
 };
 
@@ -64,6 +67,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     item.error = Errc::ok;
     item.read = PartitionRead{};
     item.preferred = kNoBroker;
+    item.time.reset();
     item.held = false;
     Partition* partition = shard.partitions().find(item.key);
     if (partition == nullptr) {
@@ -85,6 +89,9 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
       return item_done(part);
     }
     if (diverges(*partition, asked, item)) return item_done(part);
+    if (request_.time_statements > 0 && partition->leads()) {
+      item.time = partition->leader()->time_statement(asked.fetch_offset);
+    }
     const bool nothing_yet = asked.fetch_offset >= readable_end(partition->bounds());
     if (nothing_yet || request_.bytes_min > 1) watch(*partition, item);
     // Nothing is looked for that the answer has no room for. Only the first data goes out whatever
@@ -223,6 +230,8 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     expired_ = true;
     if (answered_ || collecting_) return;
     const auto alive = end_wait();
+    // What was seen when the wait began is old by now.
+    if (request_.time_statements > 0) return collect();
     answer();
   }
 
@@ -289,6 +298,15 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     answer.log_start_offset = item.read.bounds.log_start_offset;
     answer.diverging_epoch = item.diverging;
     answer.preferred_read_replica = item.preferred;
+    if (item.time) {
+      answer.time_statement = {
+          .version = kTimeStatementVersion,
+          .log_end_offset = item.time->log_end_offset,
+          .broker_time = item.time->broker_time,
+          .highest_event_time = item.time->highest_event_time,
+          .idle_ms =
+              std::chrono::duration_cast<std::chrono::milliseconds>(item.time->idle).count()};
+    }
     return answer;
   }
 

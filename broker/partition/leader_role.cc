@@ -19,7 +19,8 @@ LeaderConfig config_of(const Partition& partition, const PartitionView& view, Br
   return {.self = self,
           .incarnation = view.incarnation,
           .min_insync_replicas = partition.config().min_insync_replicas,
-          .flush_on_ack = partition.config().flush_on_ack};
+          .flush_on_ack = partition.config().flush_on_ack,
+          .replica_lag_ms_max = partition.shard().settings().replica_lag_time_max_ms};
 }
 
 LeaderLog log_of(const PartitionLog& log) {
@@ -49,6 +50,18 @@ LeaderRole::LeaderRole(Partition& partition, const PartitionView& view)
 
 LeaderRole::~LeaderRole() {
   if (timer_) partition_.shard().loop().cancel(*timer_);
+}
+
+std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
+  const PartitionLog& log = partition_.log();
+  const Timestamp until = partition_.shard().nobody_else_led_until();
+  const bool is_at_rest = position == log.log_end_offset() && position == log.high_watermark() &&
+                          !log.has_staged() && core_.may_serve_readers();
+  if (!is_at_rest || until == kNoTimestamp) return std::nullopt;
+  return TimeStatement{.log_end_offset = position,
+                       .broker_time = until,
+                       .highest_event_time = log.highest_event_time(),
+                       .idle = steady_now() - idle_since_};
 }
 
 void LeaderRole::drain() {
@@ -82,6 +95,7 @@ void LeaderRole::arm_timer() {
 
 void LeaderRole::on_append(Offset first, Timestamp append_time, std::uint64_t bytes) {
   const Instant now = steady_now();
+  idle_since_ = now;
   if (has_followers_) {
     appended_.push_back({first, append_time});
     if (appended_.size() > kAppendedMax) appended_.pop_front();
@@ -119,7 +133,7 @@ void LeaderRole::on_view(const PartitionView& view) {
 
 void LeaderRole::set_config(const TopicConfig& config) {
   core_.set_topic_config(steady_now(), config.min_insync_replicas, config.flush_on_ack,
-                         LeaderConfig{}.replica_lag_ms_max);
+                         partition_.shard().settings().replica_lag_time_max_ms);
   drain();
 }
 

@@ -22,6 +22,15 @@ namespace strandline {
 
 class Partition;
 
+// What a leader can say of time, and nobody else: nothing that was appended before `broker_time`
+// lies at or above `log_end_offset`.
+struct TimeStatement {
+  Offset log_end_offset;
+  Timestamp broker_time;
+  Timestamp highest_event_time;
+  Duration idle;  // without an append, as far as this leader has been there
+};
+
 class LeaderRole {
  public:
   // partition   outlives the role
@@ -32,6 +41,12 @@ class LeaderRole {
   LeaderRole& operator=(const LeaderRole&) = delete;
 
   const PartitionLeader& core() const { return core_; }
+  // What a reader at `position` may be told of time. None: there is something to read, or on its
+  // way, or nobody vouches for this broker yet.
+  std::optional<TimeStatement> time_statement(Offset position) const;
+
+  // Other brokers have replicas.
+  bool has_followers() const { return has_followers_; }
 
   // Does what the core wanted as it was made.
   void begin() { drain(); }
@@ -92,6 +107,7 @@ class LeaderRole {
   std::deque<Appended> appended_;        // when the newest batches came, oldest first
   std::uint64_t tail_bytes_ = 0;         // since next_tail_
   Offset next_tail_;
+  Instant idle_since_ = steady_now();  // the last append of this term, or its begin
   std::optional<TimerId> timer_;
 };
 

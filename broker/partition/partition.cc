@@ -8,6 +8,7 @@
 #include "broker/partition/leader_role.h"
 #include "broker/partition/shard.h"
 #include "protocol/base/assertion.h"
+#include "storage/checkpoint/checkpoint.h"
 
 namespace strandline {
 namespace {
@@ -197,7 +198,7 @@ void Partition::begin_sync() {
     return;
   }
   sync_running_ = true;
-  if (follower_ != nullptr) watch_for_stall();
+  watch_for_stall();
   records_unsynced_ = 0;
   flush_is_late_ = false;
   if (flush_timer_) shard_.loop().cancel(*std::exchange(flush_timer_, std::nullopt));
@@ -245,15 +246,21 @@ void Partition::after_sync(const SyncJob& job, const Result<void>& result, Insta
   shard_.synced();
 }
 
-// A leader need not wait for a follower whose disk keeps it waiting.
+// A leader need not wait for a follower whose disk keeps it waiting; and another replica leads
+// where it is the leader's.
 void Partition::watch_for_stall() {
+  const bool has_others = follower_ != nullptr || (leader_ != nullptr && leader_->has_followers());
+  if (!has_others) return;
   stall_timer_ =
       shard_.loop().after(timer_delay(shard_.settings().disk_stall_ms), [self = weak_from_this()] {
         const auto partition = self.lock();
         if (partition == nullptr) return;
         partition->stall_timer_.reset();
-        if (partition->follower_ == nullptr) return;
-        partition->follower_->set_stalled(true);
+        if (partition->follower_ != nullptr) return partition->follower_->set_stalled(true);
+        // Again while it lasts: who can take over may be in sync only by and by.
+        if (partition->leader_ == nullptr) return;
+        partition->shard_.report_stall(partition->key_);
+        partition->watch_for_stall();
       });
 }
 
@@ -412,10 +419,9 @@ void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
   if (offset < Offset{0} || offset > high_watermark) {
     return moved(make_error_code(Errc::offset_out_of_range));
   }
-  const Result<void> deleted = log_->delete_records(offset);
-  if (!deleted) return moved(deleted.error());
+  log_->delete_records(offset);
   shard_.mark_dirty(*this);
-  remove_dropped_files();
+  drop_given_up();
   if (leader_ != nullptr) leader_->on_log_start();
   // Answered when the checkpoint knows: what was deleted must not come back after a crash.
   shard_.when_checkpointed([moved, log_start = log_->log_start_offset()] { moved(log_start); });
@@ -445,9 +451,34 @@ void Partition::apply_retention(Timestamp now) {
   ShardMetrics& metrics = shard_.metrics();
   metrics.segments_deleted.add(done.segments);
   metrics.retention_bytes.add(done.bytes);
-  if (done.segments > 0) shard_.mark_dirty(*this);
-  remove_dropped_files();
+  drop_given_up();
   if (leader_ != nullptr) leader_->on_log_start();
+}
+
+void Partition::drop_given_up() {
+  if (log_->has_given_up()) {
+    shard_.mark_dirty(*this);
+    shard_.when_checkpointed([self = shared_from_this()] { self->drop_what_is_checkpointed(); });
+  }
+  remove_dropped_files();
+}
+
+void Partition::drop_what_is_checkpointed() {
+  if (abandoned_ || is_cutting()) return;  // a cut that is made comes back here
+  Offset log_start = log_->log_start_offset();
+  if (const Checkpoint* const checkpoint = shard_.checkpoint()) {
+    const auto known = checkpoint->find(key_);
+    if (!known) return;
+    log_start = std::min(log_start, known->log_start);
+  }
+  const Result<void> dropped = log_->drop_given_up(log_start);
+  if (!dropped) {
+    log_limited(
+        LogLevel::error, "partition", "drop",
+        "cannot drop segments that retention gave up; it is tried again later",
+        {{"topic", topic_}, {"partition", key_.partition}, {"error", dropped.error().message()}});
+  }
+  remove_dropped_files();
 }
 
 // After file.delete.delay.ms, as long as readers on other brokers and tools may still hold them.

@@ -260,6 +260,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void cut_is_made(const Result<void>& result, std::uint64_t unsynced_before);
   void read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far);
   static void finish_read(Result<ReadResult> result, PartitionRead& read);
+  // Files of segments that were given up go once the checkpoint has the log start.
+  void drop_given_up();
+  void drop_what_is_checkpointed();
   void remove_dropped_files();
 
   struct Cutting;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/logging/log.h"
+#include "broker/partition/keyed_topic.h"
 #include "broker/partition/partition_directory.h"
 #include "broker/partition/replica_services.h"
 #include "protocol/base/assertion.h"
@@ -71,7 +72,8 @@ bool PartitionManager::has_replica(const PartitionImage& partition) const {
 
 RecoveryPoint PartitionManager::recovery_point(const PartitionKey& key) const {
   const std::optional<PartitionCheckpoint> state = checkpoint_.find(key);
-  return state ? RecoveryPoint{.known = true, .state = *state} : RecoveryPoint{};
+  if (!state) return RecoveryPoint{};
+  return {.known = true, .log_start_is_exact = !checkpoint_.may_be_behind(), .state = *state};
 }
 
 void PartitionManager::apply(std::shared_ptr<const MetadataImage> image,
@@ -254,6 +256,13 @@ void PartitionManager::show_views(const MetadataImage* before, const MetadataIma
     const auto config = shard_.topic_config(*topic);
     if (&partition->config() != config.get()) partition->set_config(config);
     partition->set_view(view_of(image, *topic, partition->key().partition));
+    const TopicPtr known = before == nullptr ? nullptr : before->topic(partition->key().topic_id);
+    const bool has_grown = known != nullptr && known->partitions.size() < topic->partitions.size();
+    // One broker says so, once.
+    if (has_grown && partition->key().partition == PartitionIndex{0} && partition->leads()) {
+      tell_if_keyed(*partition, static_cast<std::int64_t>(known->partitions.size()),
+                    static_cast<std::int64_t>(topic->partitions.size()));
+    }
   }
 }
 

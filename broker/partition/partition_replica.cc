@@ -193,14 +193,9 @@ void Partition::sync_for_leader() {
 }
 
 void Partition::follow_log_start(Offset log_start_offset) {
-  const Result<void> deleted = log_->delete_records(log_start_offset);
-  if (!deleted) {
-    log_limited(
-        LogLevel::error, "replica", "log-start", "cannot drop what the leader has deleted",
-        {{"topic", topic_}, {"partition", key_.partition}, {"error", deleted.error().message()}});
-  }
+  log_->delete_records(log_start_offset);
   shard_.mark_dirty(*this);
-  remove_dropped_files();
+  drop_given_up();
 }
 
 // --- cutting the log: ordered -> quiet (no sync, no round of the checkpointer) -> on a disk
@@ -257,7 +252,7 @@ void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_b
         {{"topic", topic_}, {"partition", key_.partition}, {"error", result.error().message()}});
     return end_role(Waits::end);
   }
-  remove_dropped_files();
+  drop_given_up();
   if (follower_ != nullptr) follower_->on_cut();
   if (follower_ != nullptr) start_sync();
   if (cut->next_view) set_view(*cut->next_view);

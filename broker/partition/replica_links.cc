@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/partition/admission.h"
 #include "broker/partition/partition.h"
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
@@ -43,7 +44,7 @@ ReplicaLinks::ReplicaLinks(Shard& shard, BufferPool& buffers, MemoryBudget& budg
   const std::uint32_t lane = lane_of(shard.index());
   server_ = std::make_unique<RpcServer>(
       context_, handlers_, RpcServerOptions{.lane = lane, .lanes = lane + 1},
-      RpcServer::Hooks{.admit = {},
+      RpcServer::Hooks{.admit = [this](const RpcHello& hello) { return admit(hello); },
                        .on_up = [this](RpcChannel& channel) { add_link(channel); },
                        .on_down = [this](RpcChannel& channel, RpcClose,
                                          ErrorCode) { drop_link(link_of(channel)); },
@@ -58,6 +59,10 @@ ReplicaLinks::~ReplicaLinks() {
 
 void ReplicaLinks::adopt(int native_handle, const RpcHello& hello) {
   server_->adopt(native_handle, hello);
+}
+
+std::optional<RpcRefusal> ReplicaLinks::admit(const RpcHello& hello) const {
+  return shard_.image() == nullptr ? std::nullopt : refuse_impostor(*shard_.image(), hello.self);
 }
 
 void ReplicaLinks::stop() {

@@ -98,6 +98,7 @@ class ReplicaLinks final : public ReplicaTransport {
     OpenStream open;
   };
 
+  std::optional<RpcRefusal> admit(const RpcHello& hello) const;
   LinkId add_link(RpcChannel& channel);
   void drop_link(LinkId link);
   LinkId link_of(const RpcChannel& channel) const;

@@ -58,6 +58,8 @@ struct ShardResources {
   std::function<void(Shard&, IsrRequest)> propose_isr;
   // Tells the controller that records of this replica are damaged. Unset: nobody is told.
   std::function<void(Shard&, const PartitionKey&)> report_damage;
+  // Tells the controller that the disk keeps what this replica leads waiting. Unset: as above.
+  std::function<void(Shard&, const PartitionKey&)> report_stall;
 };
 
 class Shard {
@@ -99,11 +101,19 @@ class Shard {
   void report_damage(const PartitionKey& key) {
     if (resources_.report_damage) resources_.report_damage(*this, key);
   }
+  void report_stall(const PartitionKey& key) {
+    if (resources_.report_stall) resources_.report_stall(*this, key);
+  }
 
   // Whether the controller was heard in time: if not, others may lead what this broker led.
   bool in_touch() const { return in_touch_; }
   // Gives producers up that have waited for `stuck_after`, if it was not.
   void set_in_touch(bool in_touch, Duration stuck_after);
+
+  // Until that broker time nobody else led what the image names this broker for (BrokerTime);
+  // kNoTimestamp: nothing is known.
+  Timestamp nobody_else_led_until() const { return nobody_else_led_until_; }
+  void set_nobody_else_led_until(Timestamp until) { nobody_else_led_until_ = until; }
 
   WaitingFetches& waiting_fetches() { return waiting_fetches_; }
 
@@ -172,6 +182,7 @@ class Shard {
   std::function<void()> checkpoint_due_;
   std::function<void(const PartitionKey&)> on_damage_;
   bool in_touch_ = true;
+  Timestamp nobody_else_led_until_ = kNoTimestamp;
   std::vector<Task> after_checkpoint_;
   bool is_in_round_ = false;
   std::vector<Task> after_round_;

@@ -61,7 +61,7 @@ class BrokerAdmin::View final : public AdminBackend {
     input.process = sample_process();
     input.log = log_counts();
     input.api_name = api_name;
-    return render_metrics(input);
+    return render_metrics(input) + render_rpc_metrics(admin_.rpc_loops_);
   }
 
   std::vector<HealthCheck> health() const override {

@@ -11,6 +11,7 @@
 #include "broker/config/settings.h"
 #include "broker/http/admin_backend.h"
 #include "broker/partition/shard.h"
+#include "broker/rpc/rpc_metrics_page.h"
 #include "broker/runtime/memory_budget.h"
 #include "broker/server/damage_log.h"
 #include "broker/server/disk_guard.h"
@@ -35,6 +36,7 @@ class BrokerAdmin final : public AdminSource {
   explicit BrokerAdmin(Sources sources);
 
   void add_shard(Shard& shard) { shards_.push_back(&shard); }
+  void add_rpc_loop(RpcLoop loop) { rpc_loops_.push_back(std::move(loop)); }
   void set_serving(bool serving) { serving_ = serving; }
   void set_addresses(HostPort kafka, std::string http);
 
@@ -53,6 +55,7 @@ class BrokerAdmin final : public AdminSource {
 
   const Sources sources_;
   std::vector<Shard*> shards_;
+  std::vector<RpcLoop> rpc_loops_;
   const Instant started_;
   HostPort kafka_;
   std::string http_;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <latch>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "broker/http/http_sessions.h"
 #include "broker/logging/log.h"
 #include "broker/net/listener.h"
+#include "broker/partition/replica_links.h"
 #include "broker/runtime/machine.h"
 #include "broker/server/admin.h"
 #include "broker/server/damage_log.h"
@@ -122,7 +124,9 @@ struct Broker::State {
   ClusterNode::Hooks cluster_hooks();
   void show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown);
   void propose_isr(Shard& home, IsrRequest request);
-  void report_damage(Shard& home, const PartitionKey& key);
+  void send_isr_requests(ShardServer& server);
+  template <class Request>
+  void report_trouble(Shard& home, const PartitionKey& key);
   void note_findings(const ShardServer& server);
   BrokerFindings findings();
   void serve();
@@ -211,8 +215,14 @@ void Broker::State::make_threads() {
                .incarnation = incarnation,
                .propose_isr = [this](Shard& home,
                                      IsrRequest request) { propose_isr(home, std::move(request)); },
-               .report_damage = [this](Shard& home,
-                                       const PartitionKey& key) { report_damage(home, key); }});
+               .report_damage =
+                   [this](Shard& home, const PartitionKey& key) {
+                     report_trouble<DamageRequest>(home, key);
+                   },
+               .report_stall =
+                   [this](Shard& home, const PartitionKey& key) {
+                     report_trouble<StallRequest>(home, key);
+                   }});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
         std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
@@ -234,6 +244,8 @@ StartResult Broker::State::open_cluster() {
   disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes, refuses_changes);
   disk_guard->make_room_to_start();
   configs = std::make_unique<ConfigView>(settings);
+  std::vector<ShardLoop*> loops;
+  for (auto& server : shards) loops.push_back(&server->loop);
   cluster = std::make_unique<ClusterNode>(
       ClusterNode::Surroundings{.settings = settings,
                                 .disk = *disk,
@@ -247,6 +259,7 @@ StartResult Broker::State::open_cluster() {
                                 .incarnation = incarnation,
                                 .clean = ended_in_order,
                                 .shards = static_cast<std::int32_t>(shards.size()),
+                                .shard_loops = std::move(loops),
                                 .seed = prng.next(),
                                 .slot = cluster_slot,
                                 .senders = senders},
@@ -290,6 +303,13 @@ ClusterNode::Hooks Broker::State::cluster_hooks() {
                 server.loop.post([&server, native_handle, hello] {
                   server.adopt_replica(native_handle, hello);
                 });
+              },
+          .nobody_else_led_until =
+              [this](Timestamp until) {
+                for (auto& server : shards) {
+                  server->loop.post(
+                      [&server, until] { server->shard->set_nobody_else_led_until(until); });
+                }
               },
           .in_touch =
               [this](bool in_touch, Duration stuck_after) {
@@ -342,16 +362,20 @@ void Broker::State::note_findings(const ShardServer& server) {
 }
 
 void Broker::State::propose_isr(Shard& home, IsrRequest request) {
+  ShardServer& server = *shards[home.index()];
+  if (!server.isr_requests.add(std::move(request))) return;
+  home.loop().at_end_of_turn([this, &server] { send_isr_requests(server); });
+}
+
+void Broker::State::send_isr_requests(ShardServer& server) {
   constexpr Duration kWait = std::chrono::seconds{5};
+  Shard& home = *server.shard;
   const BrokerImage* self = home.image()->broker(home.broker_id());
-  if (self == nullptr) return;
-  cluster->ask(
-      home.loop(),
-      alter_isr_request(home.broker_id(), self->broker_epoch, request.place, request.proposal),
-      kWait, [done = std::move(request.done)](ControllerOutcome outcome) {
-        // Without an answer it is said again.
-        if (const auto reply = isr_reply_of(outcome)) done(*reply);
-      });
+  const std::int64_t broker_epoch = self == nullptr ? -1 : self->broker_epoch;
+  for (auto& [request, answered] : server.isr_requests.take(home.broker_id(), broker_epoch)) {
+    if (self == nullptr) continue;  // it leads nothing any more
+    cluster->ask(home.loop(), std::move(request), kWait, std::move(answered));
+  }
 }
 
 void Broker::State::serve_shard(ShardServer& server) {
@@ -389,7 +413,12 @@ StartResult Broker::State::open_listeners() {
                                                              .budget = budget,
                                                              .damage = damage,
                                                              .cluster = *cluster});
-  for (auto& server : shards) admin->add_shard(*server->shard);
+  for (auto& server : shards) {
+    admin->add_shard(*server->shard);
+    admin->add_rpc_loop(
+        {"shard-" + std::to_string(server->shard->index()), &server->replicas->metrics()});
+  }
+  admin->add_rpc_loop({"cluster", &cluster->metrics()});
   disk_guard->look_now();
   if (!settings.http_listen.is_none()) {
     auto served = HttpServer::open(
@@ -483,14 +512,15 @@ StartResult Broker::start(std::function<void()> on_serving) {
   return success();
 }
 
-void Broker::State::report_damage(Shard& home, const PartitionKey& key) {
+template <class Request>
+void Broker::State::report_trouble(Shard& home, const PartitionKey& key) {
   constexpr Duration kWait = std::chrono::seconds{30};
   const BrokerImage* self = home.image()->broker(home.broker_id());
   if (self == nullptr) return;
   cluster->ask(home.loop(),
-               DamageRequest{.broker = self->id,
-                             .broker_epoch = self->broker_epoch,
-                             .places = {{key.topic_id, key.partition}}},
+               Request{.broker = self->id,
+                       .broker_epoch = self->broker_epoch,
+                       .places = {{key.topic_id, key.partition}}},
                kWait, [](const ControllerOutcome&) {});
 }
 

@@ -1,22 +1,37 @@
-// A leader's wish for another ISR as the controller is asked for it, and its answer as the leader
-// is told.
+// What the leaders of a shard want of their ISRs, as the controller is asked for it: all that come
+// up in a turn of the loop together, since a broker that goes leaves a thousand of them.
 //
-// Thread   pure functions
+// Thread   the shard
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "broker/controller/controller_messages.h"
 #include "broker/partition/replica_services.h"
 
 namespace strandline {
 
-// broker_epoch   of this broker's registration
-AlterIsrRequest alter_isr_request(BrokerId self, std::int64_t broker_epoch,
-                                  const PartitionKey& place, const IsrProposal& proposal);
+class IsrRequests {
+ public:
+  // Of one question: bounds its size.
+  static constexpr std::size_t kTogetherMax = 1000;
 
-// None: there is no answer, and it is asked again.
-std::optional<IsrReply> isr_reply_of(const ControllerOutcome& outcome);
+  // True: the first since take(), which is to be called soon.
+  bool add(IsrRequest request);
+
+  struct Question {
+    AlterIsrRequest request;
+    OnControllerOutcome answered;  // tells each who asked; to be called once, on the shard
+  };
+  // Everything that was added, and forgets it.
+  //
+  // broker_epoch   of this broker's registration
+  std::vector<Question> take(BrokerId self, std::int64_t broker_epoch);
+
+ private:
+  std::vector<IsrRequest> waiting_;
+};
 
 }  // namespace strandline

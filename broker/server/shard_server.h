@@ -13,6 +13,7 @@
 #include "broker/partition/partition_manager.h"
 #include "broker/partition/shard.h"
 #include "broker/runtime/shard_loop.h"
+#include "broker/server/isr_requests.h"
 #include "protocol/proto/rpc_messages.h"
 
 namespace strandline {
@@ -37,6 +38,7 @@ struct ShardServer {
   // Destroyed before the buffers: work that never ran holds some of them.
   ShardLoop loop;
   std::unique_ptr<Shard> shard;
+  IsrRequests isr_requests;
   std::unique_ptr<ReplicaLinks> replicas;
   std::unique_ptr<PartitionManager> manager;
   std::unique_ptr<Checkpointer> checkpointer;

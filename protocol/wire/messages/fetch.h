@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/clock.h"
 #include "protocol/base/errc.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/uuid.h"
@@ -29,6 +30,11 @@ inline constexpr ApiInfo kFetchApi{
     .flexible_since = 12,
     .access = Access::needs({{ResourceType::topic, Operation::read}}),
 };
+
+// Not Kafka's: a client that sends this tag in a request (v12+) finds it at the partitions whose
+// log it has read to the end. Others skip unknown tags. docs/protocol.md, "What a broker knows of
+// time"
+inline constexpr std::int16_t kTimeStatementTag = 21324;
 
 struct FetchRequest {
   static constexpr const char* kName = "FetchRequest";
@@ -110,6 +116,7 @@ struct FetchRequest {
   std::vector<Topic> topics;
   std::vector<ForgottenTopic> forgotten_topics;
   std::string_view rack_id;
+  std::int8_t time_statements = 0;  // the version of statements that is understood; 0: none
 
   template <class V>
   static constexpr void describe(V& v) {
@@ -125,6 +132,7 @@ struct FetchRequest {
     v("topics", &FetchRequest::topics);
     v("forgotten_topics_data", &FetchRequest::forgotten_topics, since(7));
     v("rack_id", &FetchRequest::rack_id, since(11));
+    v("time_statements", &FetchRequest::time_statements, since(12).tag(kTimeStatementTag));
   }
   friend bool operator==(const FetchRequest&, const FetchRequest&) = default;
 };
@@ -158,6 +166,25 @@ struct FetchResponse {
     friend bool operator==(const SnapshotId&, const SnapshotId&) = default;
   };
 
+  // Nothing that was appended before `broker_time` lies at or above `log_end_offset`.
+  struct TimeStatement {
+    std::int8_t version = 0;  // 1; 0: there is none
+    Offset log_end_offset = kNoOffset;
+    Timestamp broker_time = kNoTimestamp;
+    Timestamp highest_event_time = kNoTimestamp;  // -1: no record has one
+    std::int64_t idle_ms = 0;  // without an append, as far as this leader has been there
+
+    template <class V>
+    static constexpr void describe(V& v) {
+      v("version", &TimeStatement::version);
+      v("log_end_offset", &TimeStatement::log_end_offset);
+      v("broker_time", &TimeStatement::broker_time);
+      v("highest_event_time", &TimeStatement::highest_event_time);
+      v("idle_ms", &TimeStatement::idle_ms);
+    }
+    friend bool operator==(const TimeStatement&, const TimeStatement&) = default;
+  };
+
   struct AbortedTransaction {
     ProducerId producer_id = kNoProducerId;
     Offset first_offset{};
@@ -179,6 +206,7 @@ struct FetchResponse {
     EpochEnd diverging_epoch;
     CurrentLeader current_leader;
     SnapshotId snapshot_id;
+    TimeStatement time_statement;
     std::optional<std::vector<AbortedTransaction>> aborted_transactions;  // null: read_uncommitted
     BrokerId preferred_read_replica = kNoBroker;
     Records records;  // never null on the wire: older librdkafka takes null for damage
@@ -193,6 +221,7 @@ struct FetchResponse {
       v("diverging_epoch", &Partition::diverging_epoch, since(12).tag(0));
       v("current_leader", &Partition::current_leader, since(12).tag(1));
       v("snapshot_id", &Partition::snapshot_id, since(12).tag(2));
+      v("time_statement", &Partition::time_statement, since(12).tag(kTimeStatementTag));
       v("aborted_transactions", &Partition::aborted_transactions, nullable());
       v("preferred_read_replica", &Partition::preferred_read_replica, since(11));
       v("records", &Partition::records, nullable());

@@ -7,8 +7,10 @@ import subprocess
 
 from harness.clients import TOPIC
 from rig.disk import Filler, files_below
+from rig.wire import until
 
 DISK_FAILED = 74  # the exit status of a broker whose disk refused a sync
+HANG_SECONDS_MAX = 6  # of two busy cores
 
 
 def disk_full(world):
@@ -83,12 +85,31 @@ def slow_disk(world):
         tracer.wait()
 
 
+def _gives_leadership_up(world, node):
+    """What a broker whose disk hangs leads, others lead soon: it takes disk.stall.ms, and a decision."""
+    began = world.now()
+
+    def gone():
+        return all(led.leader != node for led in world.leadership().values())
+
+    if until(gone, HANG_SECONDS_MAX, 0.1):
+        world.note(f"broker {node} leads nothing any more after {world.now() - began:.1f} s")
+    else:
+        world.history.finding("I22", f"the disk of broker {node} hangs, and it still leads after "
+                              f"{HANG_SECONDS_MAX} s")
+
+
 def hung_disk(world):
     node = world.prng.choice((world.leader(), world.follower()))
     world.note(f"the disk of broker {node} hangs")
+    is_long = world.prng.random() < 0.5
     world.disks[node].freeze()
     try:
-        world.hold(*world.prng.choice(((0.5, 2), (4, 8))))
+        if is_long:
+            _gives_leadership_up(world, node)
+            world.hold(1, 4)
+        else:
+            world.hold(0.5, 2)
     finally:
         world.disks[node].thaw()
 

@@ -12,6 +12,7 @@ from rig.wire import Wire
 from rig.writer import Writer, doubled, lost, read_all
 
 TOPIC = "replicated"
+TIMED = "timed"
 # Generous: machines that do other work are slow. Figures are for the benchmarks.
 TAKE_OVER_SECONDS = 5
 CATCH_UP_SECONDS = 20
@@ -114,6 +115,47 @@ def _kill_controller(tally, cluster, writer):
     writer.write([b"without the controller"])
     cluster.start([controller])
     tally.check("cluster: a controller that was killed comes back into sync", _in_sync(cluster, 3))
+
+
+def _stated(wire, position):
+    """(error, statement) of the leader once it makes one; it takes a heartbeat or two."""
+    for _ in range(100):
+        error, _, stated = api.fetch_with_time(wire, TIMED, 0, position)
+        if error or stated:
+            return error, stated
+        time.sleep(0.05)
+    return error, None
+
+
+def _tell_the_time(tally, cluster):
+    """What the leader says of time; and that one that was deposed unawares does not."""
+    with Wire(cluster[1].port) as wire:
+        api.create_topic(wire, TIMED, replicas=[[1, 2, 3]])
+    writer = Writer(cluster, TIMED)
+    writer.write([b"one", b"two"])
+    end = len(writer.acked)
+    leader = _placed(cluster, TIMED).leader
+    follower = next(node for node in cluster.brokers if node != leader)
+    with Wire(cluster[leader].port) as wire, Wire(cluster[follower].port) as other:
+        _, stated = _stated(wire, end)
+        lag = time.time() - stated.broker_time / 1000
+        tally.check("time: the leader states it where the log ends, half a second late",
+                    stated.log_end == end and 0 <= lag < 5, (stated, lag))
+        tally.check("time: nothing is stated where there is something to read",
+                    api.fetch_with_time(wire, TIMED, 0, 0)[2] is None)
+        tally.check("time: a follower states nothing",
+                    api.fetch_with_time(other, TIMED, 0, end)[2] is None)
+        later = _until(lambda: _stated(wire, end)[1].broker_time > stated.broker_time)
+        tally.check("time: it goes on", later)
+        cluster[leader].freeze()
+        frozen_at = time.time() * 1000
+        took = writer.write([b"elsewhere"], TAKE_OVER_SECONDS)
+        cluster[leader].thaw()
+        answers = [api.fetch_with_time(wire, TIMED, 0, end) for _ in range(200)]
+        late = [told for _, _, told in answers if told and told.broker_time > frozen_at]
+        tally.check("time: a leader that was deposed while it slept vouches for nothing later",
+                    not late, (took, late[:3]))
+    tally.check("time: it is in sync again", _in_sync(cluster, 3, TIMED))
 
 
 def _too_few(tally, cluster):
@@ -242,6 +284,7 @@ def run(tally, options):
         writer = _replicate(tally, cluster)
         _kill_leader(tally, cluster, writer)
         _kill_controller(tally, cluster, writer)
+        _tell_the_time(tally, cluster)
         _too_few(tally, cluster)
         _stop_in_order(tally, cluster, writer)
         _lose_a_disk(tally, cluster, writer)

@@ -6,7 +6,7 @@ import time
 
 from harness.world import metric, running
 from rig import api
-from rig.batch import batch
+from rig.batch import batch, record
 from rig.wire import Closed, Wire, request, until
 
 
@@ -109,6 +109,25 @@ def _byte_by_byte(tally, broker):
                     answered and closed, f"answered {answered}, closed {closed}")
 
 
+def _more_partitions(tally, broker):
+    """Keys go elsewhere when a topic grows, and whoever reads the log is told."""
+    word = "a topic with keyed records got more partitions"
+    keyed = record(0, b"value", key=b"key")
+    with Wire(broker.port) as wire:
+        for topic, sent in (("plain", batch([b"value"])), ("keyed", batch([b"value"], payload=keyed)),
+                            ("empty", None)):
+            api.create_topic(wire, topic)
+            if sent is not None:
+                api.produce(wire, topic, sent)
+            grown = api.create_partitions(wire, topic, 3)
+            tally.check("requests: a topic gets more partitions", grown == 0, (topic, grown))
+    told = until(lambda: word in broker.log_since_start(), 5)
+    time.sleep(0.2)
+    lines = [line for line in broker.log_since_start().splitlines() if word in line]
+    tally.check("requests: where records have keys the consequence is in the log, once",
+                told and len(lines) == 1 and "topic=keyed" in lines[0], lines)
+
+
 def _many_at_once(tally, broker):
     """20 clients append to one partition: every offset once, every record once."""
     acknowledged, problems = {}, []
@@ -145,5 +164,6 @@ def run(tally, options):
         _pipeline(tally, broker)
         _byte_by_byte(tally, broker)
         _many_at_once(tally, broker)
+        _more_partitions(tally, broker)
         tally.check("requests: the broker closes cleanly afterwards", broker.stop() == 0,
                     broker.log_tail())

@@ -4,11 +4,11 @@ import struct
 from collections import namedtuple
 
 from rig.batch import records_of
-from rig.wire import array, blob, nullable, string
+from rig.wire import Answer, array, blob, compact_array, compact_string, nullable, string, tags
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS = 0, 1, 2, 3, 18
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 20, 21, 22
-FIND_COORDINATOR, INCREMENTAL_ALTER_CONFIGS = 10, 44
+FIND_COORDINATOR, CREATE_PARTITIONS, INCREMENTAL_ALTER_CONFIGS = 10, 37, 44
 ELECT_LEADERS, ALTER_REASSIGNMENTS = 43, 45
 
 OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE = 1, 2, 3, 10
@@ -154,6 +154,14 @@ def create_topic(wire, name, partitions=1, replicas=1, **configs):
     return read_created(wire.call(CREATE_TOPICS, 2, body))
 
 
+def create_partitions(wire, name, count):
+    """The error. CreatePartitions v0."""
+    body = array([string(name) + struct.pack(">ii", count, -1)]) + struct.pack(">ib", 30_000, 0)
+    answer = wire.call(CREATE_PARTITIONS, 0, body)
+    answer.int32()
+    return answer.array(lambda a: (a.string(), a.int16(), a.string()))[0][1]
+
+
 def delete_topic(wire, name):
     answer = wire.call(DELETE_TOPICS, 1, array([string(name)]) + struct.pack(">i", 30_000))
     answer.int32()
@@ -258,6 +266,37 @@ def fetch_in_epoch(wire, topic, partition, offset, leader_epoch, wait_ms=0, byte
     found = [one for _, each in answer.array(lambda a: (a.string(), a.array(read))) for one in each]
     fetched = found[0] if found else Fetched(0, -1, -1, b"")
     return fetched._replace(error=fetched.error or error)
+
+
+TIME_STATEMENT = 21324
+TimeStatement = namedtuple("TimeStatement", "version log_end broker_time highest_event_time idle_ms")
+
+
+def fetch_with_time(wire, topic, partition, offset, wait_ms=0):
+    """(error, records, TimeStatement or None): Fetch v12 with the tag that asks for a statement."""
+    one = struct.pack(">iiqiqi", partition, -1, offset, -1, -1, 1 << 20) + tags()
+    body = (tags() + struct.pack(">iiiibii", -1, wait_ms, 1, 50 << 20, 0, 0, -1)
+            + compact_array([compact_string(topic) + compact_array([one]) + tags()])
+            + compact_array([]) + compact_string("") + tags({TIME_STATEMENT: b"\x01"}))
+    answer = wire.call(FETCH, 12, body)
+
+    def read(a):
+        a.int32()
+        error = a.int16()
+        a.int64(), a.int64(), a.int64()
+        a.compact_array(lambda b: (b.int64(), b.int64(), b.tags()))
+        a.int32()
+        records = a.compact_bytes()
+        stated = a.tags().get(TIME_STATEMENT)
+        if stated is None:
+            return error, records, None
+        b = Answer(stated)
+        return error, records, TimeStatement(b.int8(), *(b.int64() for _ in range(4)))
+
+    answer.tags()  # of the header
+    answer.int32(), answer.int16(), answer.int32()
+    topics = answer.compact_array(lambda a: (a.compact_bytes(), a.compact_array(read), a.tags()))
+    return topics[0][1][0]
 
 
 def list_offset_in_epoch(wire, topic, time, partition, leader_epoch):

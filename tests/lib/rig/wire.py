@@ -25,6 +25,30 @@ def array(items):
     return struct.pack(">i", len(items)) + b"".join(items)
 
 
+def varint(number):
+    """Unsigned, as flexible versions write lengths."""
+    out = b""
+    while number > 0x7F:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def compact_string(text):
+    return varint(len(text.encode()) + 1) + text.encode()
+
+
+def compact_array(items):
+    return varint(len(items) + 1) + b"".join(items)
+
+
+def tags(by_number=None):
+    """The tag buffer that ends a struct of a flexible version."""
+    by_number = by_number or {}
+    return varint(len(by_number)) + b"".join(
+        varint(number) + varint(len(value)) + value for number, value in sorted(by_number.items()))
+
+
 def frame(payload):
     return struct.pack(">i", len(payload)) + payload
 
@@ -73,6 +97,25 @@ class Answer:
 
     def array(self, read):
         return [read(self) for _ in range(self.int32())]
+
+    def varint(self):
+        number = shift = 0
+        while True:
+            byte = self.bytes(1)[0]
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return number
+
+    def compact_bytes(self):
+        length = self.varint()
+        return None if length == 0 else self.bytes(length - 1)
+
+    def compact_array(self, read):
+        return [read(self) for _ in range(max(self.varint() - 1, 0))]
+
+    def tags(self):
+        return {self.varint(): self.bytes(self.varint()) for _ in range(self.varint())}
 
     def left(self):
         return len(self._data) - self._at

@@ -87,6 +87,7 @@ struct HarnessOptions {
   std::uint64_t incarnation = 1;
   Checkpoint* checkpoint = nullptr;
   std::function<void(Shard&, IsrRequest)> propose_isr;
+  std::function<void(Shard&, const PartitionKey&)> report_stall;
 };
 
 class ShardHarness {
@@ -106,7 +107,9 @@ class ShardHarness {
                   .on_disk_failure = [this] { ++disk_failures; },
                   .checkpoint = options.checkpoint,
                   .incarnation = incarnation,
-                  .propose_isr = std::move(options.propose_isr)}) {
+                  .propose_isr = std::move(options.propose_isr),
+                  .report_damage = {},
+                  .report_stall = std::move(options.report_stall)}) {
     settings.node_id = options.node;
     shard.set_peers({&shard});
   }
@@ -129,6 +132,13 @@ class ShardHarness {
   template <class Condition>
   bool reaches(Condition condition) {
     return thread.reaches(std::move(condition));
+  }
+
+  // As if a round of the checkpointer had come to its end.
+  void is_checkpointed() {
+    on_shard([this] {
+      for (Task& task : shard.take_after_checkpoint()) task();
+    });
   }
 
   static Uuid uuid_of(std::uint64_t seed) {
@@ -222,8 +232,8 @@ inline PartitionView sole_replica() {
 class PartitionHarness : public ShardHarness {
  public:
   explicit PartitionHarness(Disk& given, const TopicConfig& config = {},
-                            const PartitionView& view = sole_replica())
-      : ShardHarness(given) {
+                            const PartitionView& view = sole_replica(), HarnessOptions options = {})
+      : ShardHarness(given, std::move(options)) {
     REQUIRE(disk.create_directories("t-0").has_value());
     auto log = PartitionLog::open(disk, "t-0", log_config(config, settings), RecoveryPoint{},
                                   wall_now(), damage);

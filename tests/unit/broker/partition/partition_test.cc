@@ -329,6 +329,8 @@ TEST_CASE("Partition: files of dropped segments stay as long as file.delete.dela
     t.on_shard([&] { REQUIRE(t.produce({.value_bytes = 100}).has_value()); });
   REQUIRE(t.reaches_acks(5));
   t.on_shard([&] { t.partition->delete_records(Offset{5}, [](const Result<Offset>&) {}); });
+  CHECK(t.on_shard([&] { return disk.exists("t-0/00000000000000000000.log").value(); }));
+  t.is_checkpointed();
   const std::string dropped = "t-0/00000000000000000000.log.deleted";
   const Instant until = steady_now() + std::chrono::milliseconds{30};
   while (steady_now() < until) {
@@ -341,6 +343,7 @@ TEST_CASE("Partition: files of dropped segments stay as long as file.delete.dela
   });
   REQUIRE(t.reaches_acks(6));
   t.on_shard([&] { t.partition->delete_records(Offset{6}, [](const Result<Offset>&) {}); });
+  t.is_checkpointed();
   REQUIRE(t.reaches([&] { return !disk.exists("t-0/00000000000000000004.log.deleted").value(); }));
 }
 

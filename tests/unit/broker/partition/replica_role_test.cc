@@ -55,7 +55,8 @@ PartitionView view_of(int leader, int epoch,
 
 class RoleHarness : public PartitionHarness {
  public:
-  explicit RoleHarness(SimDisk& given) : PartitionHarness(given, {}, PartitionView{}) {
+  explicit RoleHarness(SimDisk& given, HarnessOptions options = {})
+      : PartitionHarness(given, {}, PartitionView{}, std::move(options)) {
     on_shard([this] { shard.set_replicas(&transport); });
   }
   ~RoleHarness() {
@@ -272,6 +273,77 @@ TEST_CASE("LeaderRole: who waits for a leader that is deposed hears of it", "[re
   // Older images change nothing.
   t.view(view_of(1, 1));
   CHECK_FALSE(t.on_shard([&] { return t.partition->leads(); }));
+}
+
+TEST_CASE("LeaderRole: a sync that does not come back is told of until it does", "[replica]") {
+  SimDisk disk{1};
+  std::atomic<int> told{0};
+  RoleHarness t{disk, {.report_stall = [&](Shard&, const PartitionKey&) { ++told; }}};
+  t.settings.disk_stall_ms = 5;
+  t.view(view_of(1, 1));
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] {
+    REQUIRE(append_to(*t.partition, {}).has_value());
+    t.partition->start_sync();
+  });
+  REQUIRE(t.reaches([&] { return told >= 2; }));
+  syncs.open();
+  REQUIRE(t.reaches([&] { return t.partition->log().flushed_end() == Offset{1}; }));
+  const int before = told;
+  std::this_thread::sleep_for(std::chrono::milliseconds{30});
+  CHECK(told == before);
+}
+
+TEST_CASE("FollowerRole: a sync that does not come back is said in each acknowledgement",
+          "[replica]") {
+  SimDisk disk{1};
+  RoleHarness t{disk};
+  t.settings.disk_stall_ms = 5;
+  t.follow(3, 1, Offset{0});
+  DiskGate syncs{disk, DiskCall::sync};
+  const auto batch = batch_at(0, 3);
+  t.leader_says(claims(t.stream(3, 1), 0, 3, batch.size()), batch);
+  REQUIRE(t.reaches([&] { return t.last_ack() && t.last_ack()->stalled; }));
+  CHECK(t.last_ack()->flushed == Offset{0});
+  syncs.open();
+  REQUIRE(t.reaches([&] { return !t.last_ack()->stalled && t.last_ack()->flushed == Offset{1}; }));
+}
+
+TEST_CASE("LeaderRole: it vouches for the time when all is read and nothing is under way",
+          "[replica]") {
+  SimDisk disk{1};
+  RoleHarness t{disk};
+  t.view(view_of(1, 1, {BrokerId{1}}));
+  const auto statement = [&](std::int64_t position) {
+    return t.on_shard([&] { return t.partition->leader()->time_statement(Offset{position}); });
+  };
+  CHECK_FALSE(statement(0));  // nobody vouches for the broker
+  t.on_shard([&] { t.shard.set_nobody_else_led_until(Timestamp{777}); });
+  REQUIRE(statement(0));
+  CHECK(statement(0)->highest_event_time == kNoTimestamp);
+  DiskGate syncs{disk, DiskCall::sync};
+  t.on_shard([&] {
+    REQUIRE(append_to(*t.partition, {.records = 3}).has_value());
+    t.partition->start_sync();
+  });
+  CHECK_FALSE(statement(0));
+  CHECK_FALSE(statement(3));  // it is not committed
+  syncs.open();
+  REQUIRE(t.reaches([&] { return t.partition->bounds().high_watermark == Offset{3}; }));
+  CHECK_FALSE(statement(0));
+  CHECK_FALSE(statement(2));
+  const auto told = statement(3);
+  REQUIRE(told);
+  CHECK(told->log_end_offset == Offset{3});
+  CHECK(told->broker_time == Timestamp{777});
+  CHECK(told->highest_event_time == Timestamp{1002});
+  CHECK(told->idle >= Duration{0});
+  std::vector<std::byte> bytes = make_batch({});
+  t.on_shard([&] {
+    t.partition->append(bytes, parse_batch(bytes).value(), [](const Result<PartitionAppend>&) {});
+    CHECK_FALSE(t.partition->leader()->time_statement(Offset{3}));  // staged
+    (void)t.partition->write_staged();
+  });
 }
 
 }  // namespace

@@ -33,6 +33,30 @@ TEST_CASE("replication: what waits is not answered before the last in-sync repli
   CHECK(t.is_acked(1, first));
 }
 
+TEST_CASE("replication: nobody follows with another data directory than its node.id is known by",
+          "[replication]") {
+  ReplicationHarness t{2};
+  t.decide(1, 0, {1, 2});
+  BrokerRegistrationRecord known{.broker = BrokerId{2},
+                                 .incarnation = t[2].incarnation,
+                                 .broker_epoch = 100,
+                                 .directory = ShardHarness::uuid_of(3000),
+                                 .rpc = HostPort{"127.0.0.1", t[2].port}};
+  REQUIRE(t.metadata.apply(known).has_value());
+  t.show({1, 2});
+  const std::size_t first = t.produce(1);
+  const auto& refused =
+      t[1].links.metrics().refused[static_cast<std::size_t>(RefusalReason::directory)];
+  REQUIRE(t[1].reaches([&] { return refused.value() > 0; }));
+  CHECK_FALSE(t[1].on_shard([&] { return t.ack_at(first).came; }));
+  // Once the one that is known is gone, it may be the one whose disk was replaced.
+  known.fenced = true;
+  known.broker_epoch = 101;
+  REQUIRE(t.metadata.apply(known).has_value());
+  t.show({1});
+  CHECK(t.is_acked(1, first));
+}
+
 TEST_CASE("replication: followers that hear of a term before its leader does are served then",
           "[replication]") {
   ReplicationHarness t{3};
@@ -162,7 +186,10 @@ TEST_CASE("replication: a follower that lacks what is deleted begins where the l
   t[1].on_shard([&] {
     t[1].find(t.place)->delete_records(Offset{6}, [](const Result<Offset>&) {});
     CHECK(t[1].find(t.place)->log().first_batch_offset() > Offset{3});
+    t.disks.at(1).checkpoint->put(t.place, t[1].find(t.place)->log().checkpoint());
   });
+  REQUIRE(t.disks.at(1).checkpoint->write().has_value());
+  t[1].is_checkpointed();
   t.start(2);
   t.show({1, 2});
   REQUIRE(t.reaches_end(2, 8));
