@@ -131,7 +131,7 @@ def _tell_the_time(tally, cluster):
     """What the leader says of time; and that one that was deposed unawares does not."""
     with Wire(cluster[1].port) as wire:
         api.create_topic(wire, TIMED, replicas=[[1, 2, 3]])
-    writer = Writer(cluster, TIMED)
+    writer = Writer(cluster, TIMED, timeout=1)
     writer.write([b"one", b"two"])
     end = len(writer.acked)
     leader = _placed(cluster, TIMED).leader
