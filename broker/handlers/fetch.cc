@@ -78,7 +78,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
     item.error = check_leader_epoch(asked.current_leader_epoch, partition->leader_epoch());
     if (item.error == Errc::ok) item.error = check_role(*partition, asked.fetch_offset);
     if (item.error != Errc::ok) return item_done(part);
-    item.held = !partition->may_serve_readers();
+    item.held = !partition->may_serve_readers() || is_in_doubt(*partition, asked.fetch_offset);
     if (item.held) {
       watch(*partition, item);
       return item_done(part);
@@ -127,6 +127,11 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
   bool may_wait() const { return number_ != 0; }
   bool is_read_committed() const {
     return request_.isolation_level == wire::IsolationLevel::read_committed;
+  }
+  // A consumer starts anew when it is told that its offset does not exist.
+  static bool is_in_doubt(Partition& partition, Offset fetch_offset) {
+    return partition.leads() && fetch_offset > partition.bounds().log_end_offset &&
+           !partition.leader()->is_sure_of_end();
   }
   Offset readable_end(const PartitionBounds& bounds) const {
     return is_read_committed() ? bounds.last_stable_offset : bounds.high_watermark;

@@ -64,6 +64,16 @@ std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
                        .idle = steady_now() - idle_since_};
 }
 
+bool LeaderRole::is_sure_of_end() {
+  constexpr std::int64_t kDoubtMs = 10'000;
+  if (!has_followers_) return true;
+  const Timestamp now = wall_now();
+  const bool is_new =
+      doubted_at_ == kNoTimestamp || doubted_at_ > now || now - doubted_at_ > kDoubtMs;
+  if (is_new) doubted_at_ = now;
+  return partition_.shard().nobody_else_led_until() > doubted_at_;
+}
+
 void LeaderRole::drain() {
   if (std::exchange(draining_, true)) return;
   for (;;) {

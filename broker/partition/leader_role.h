@@ -45,6 +45,11 @@ class LeaderRole {
   // way, or nobody vouches for this broker yet.
   std::optional<TimeStatement> time_statement(Offset position) const;
 
+  // Whether a reader beyond the end of the log may be told that nothing is there: it may have come
+  // from a later leader that this broker has not heard of, and would begin again somewhere. True
+  // once a heartbeat vouches for this leader that was sent after such a reader was first seen.
+  bool is_sure_of_end();
+
   // Other brokers have replicas.
   bool has_followers() const { return has_followers_; }
 
@@ -107,7 +112,8 @@ class LeaderRole {
   std::deque<Appended> appended_;        // when the newest batches came, oldest first
   std::uint64_t tail_bytes_ = 0;         // since next_tail_
   Offset next_tail_;
-  Instant idle_since_ = steady_now();  // the last append of this term, or its begin
+  Timestamp doubted_at_ = kNoTimestamp;  // by a reader beyond the end, lately
+  Instant idle_since_ = steady_now();    // the last append of this term, or its begin
   std::optional<TimerId> timer_;
 };
 

@@ -346,5 +346,26 @@ TEST_CASE("LeaderRole: it vouches for the time when all is read and nothing is u
   });
 }
 
+TEST_CASE(
+    "LeaderRole: whether a reader beyond the end is lost or ahead is known once somebody "
+    "vouches for the leader as it was then",
+    "[replica]") {
+  SimDisk disk{1};
+  RoleHarness t{disk};
+  const auto is_sure = [&] {
+    return t.on_shard([&] { return t.partition->leader()->is_sure_of_end(); });
+  };
+  const auto vouch = [&](Timestamp until) {
+    t.on_shard([&] { t.shard.set_nobody_else_led_until(until); });
+  };
+  t.view(view_of(1, 1, {BrokerId{1}, BrokerId{2}}));
+  vouch(wall_now() - 400);  // before the reader came
+  CHECK_FALSE(is_sure());
+  CHECK_FALSE(is_sure());
+  vouch(wall_now() + 1);
+  CHECK(is_sure());
+  CHECK(is_sure());
+}
+
 }  // namespace
 }  // namespace strandline
