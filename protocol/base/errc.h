@@ -153,7 +153,9 @@ namespace strandline {
   X(voter_change_pending, 1050, 51, "an earlier change of the voters is not finished") \
   X(invalid_voters, 1051, 42, "not a change of one voter, or no voters left")          \
   X(voter_not_caught_up, 1052, 42, "the new voter does not have the log yet")          \
-  X(voters_silent, 1053, 42, "no majority of the new voters is heard from")
+  X(voters_silent, 1053, 42, "no majority of the new voters is heard from")            \
+  X(producer_buffer_full, 1060, 89, "the producer's buffer is full")                   \
+  X(unasked_answer, 1061, 42, "not an answer to what was asked")
 
 enum class Errc : int {
   ok = 0,
