@@ -10,6 +10,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 from harness import checker  # noqa: E402
 from harness.history import Ack, Change, End, Fetch, History  # noqa: E402
+from harness.strandline import ConsumerAccount, ProducerAccount  # noqa: E402
 
 FINALS = ("final-1", "final-2")
 SENT = 40
@@ -183,6 +184,36 @@ def never_answered(history):
     history.send(1, 0, 41.0)
 
 
+def fetch_line(first, end, began, leader_epoch=None):
+    epoch = epoch_of(end - 1) if leader_epoch is None else leader_epoch
+    told = " ".join(f"{offset}:{name[0]}:{name[1]}:{of}" for offset, name, of in records(first, end))
+    return f"fetch 0 {began:.6f} {began + 0.1:.6f} {LEADERS[epoch]} leader {epoch} {first} {end} {told}"
+
+
+def told_to_have_failed(history):
+    forget(history, 19, 1)
+    ProducerAccount(1, history).take("fail 0 19 may-be-written the request timed out on the broker")
+
+
+def told_of_another_record(history):
+    line = fetch_line(20, 30, 62.0).replace(" 21:1:10:", " 21:1:11:").replace(" 30 20:", " 40 20:")
+    ConsumerAccount("told", 1, history).take(line)
+
+
+def told_of_damage(history):
+    line = fetch_line(0, 10, 62.0, 1).replace(" 10 0:", " 40 0:").replace(" 5:1:2:", " 5:-:-:")
+    ConsumerAccount("told", 1, history).take(line)
+
+
+def told_of_a_lost_position(history):
+    ConsumerAccount("told", 1, history).take("finding I9 partition 0: the position 41 is lost")
+
+
+def told_of_less(history):
+    """A high watermark below what was acknowledged before."""
+    ConsumerAccount("told", 1, history).take("fetch 0 25.000000 25.100000 2 leader 1 0 15")
+
+
 def replicas_differ(history):
     history.finding("I18", "as who compared them said")
 
@@ -197,7 +228,8 @@ PLANTED = [
     ("I6", other_epoch), ("I7", hole), ("I8", skipped), ("I8", delivered_twice), ("I9", fallen),
     ("I10", hidden), ("I10", hidden_by_itself), ("I12", two_leaders), ("I12", epoch_falls),
     ("I18", replicas_differ), ("I19", damaged), ("I20", topic_missing), ("I20", topic_back),
-    ("I21", never_answered),
+    ("I21", never_answered), ("I21", told_to_have_failed), ("I6", told_of_another_record),
+    ("I6", told_of_damage), ("I9", told_of_a_lost_position), ("I10", told_of_less),
     ("I22", no_recovery),
 ]
 
@@ -241,7 +273,25 @@ def acknowledged_without_offset(history):
     history.acks[7] = history.acks[7]._replace(offset=None)
 
 
-CLEAN = [nothing, unknown_outcome, acknowledged_without_offset, acknowledged_late,
+def told_in_lines(history):
+    """All of it as the programs of client/ tell it."""
+    acks, history.acks = history.acks, []
+    history.sent.clear()
+    producers = {number: ProducerAccount(number, history) for number in (0, 1)}
+    for place, ack in enumerate(acks):
+        take = producers[ack.producer].take
+        take(f"sent 0 {ack.counter} {ack.began:.6f}")
+        offset = "-" if place == 7 else ack.offset
+        take(f"ack 0 {ack.counter} {offset} {ack.broker} {ack.began:.6f} {ack.ended:.6f}")
+    consumer = ConsumerAccount("told", 1, history)
+    for first in range(0, SENT, 10):
+        consumer.take(fetch_line(first, first + 10, first + 9.6))
+    consumer.take(f"fetch 0 55.000000 55.100000 2 leader 1 {SENT} {SENT}")
+    if consumer.places != {0: SENT}:
+        history.finding("I8", f"the consumer is at {consumer.places}")
+
+
+CLEAN = [nothing, told_in_lines, unknown_outcome, acknowledged_without_offset, acknowledged_late,
          old_leader_shows_less, without_epochs, changes_unanswered]
 
 

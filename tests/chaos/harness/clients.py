@@ -1,5 +1,5 @@
-"""Producers and readers that never give up, around one history. Ours speak the protocol by hand, so
-that each answer can be judged; librdkafka's are what people use."""
+"""Producers and readers that never give up, around one history. Some speak the protocol by hand, so
+that each answer can be judged; librdkafka's are what people use; those of client/ are ours."""
 
 import contextlib
 import itertools
@@ -10,6 +10,7 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition
 
+from harness import strandline
 from harness.history import Ack, Change, End, Fetch
 from rig import api, signed
 from rig.batch import ServedWrong, batch, parse
@@ -407,12 +408,14 @@ def _name(value, partition):
 
 
 class Clients:
-    """All of a run."""
+    """All of a run; `program` is our chaos client."""
 
-    def __init__(self, cluster, history, seed):
+    def __init__(self, cluster, history, seed, program):
         self.cluster, self.history, self.seed = cluster, history, seed
         self.own = [OwnProducer(n, n % PARTITIONS, cluster, history, seed) for n in range(PARTITIONS)]
         self.rd = [RdProducer(10, cluster, history, seed)]
+        self.strandline_producer = strandline.producer(program, cluster, history, seed, TOPIC, PARTITIONS)
+        self.strandline_consumer = strandline.consumer(program, cluster, history, seed, TOPIC, PARTITIONS)
         self.administrator = Administrator(cluster, history, seed)
         self.readers = [OwnReader(f"reader-{p}", p, cluster, history, seed) for p in range(PARTITIONS)]
         self.readers += [Rereader("again", cluster, history, seed),
@@ -423,7 +426,8 @@ class Clients:
             worker.start()
 
     def _all(self):
-        return [*self.own, *self.rd, *self.readers, self.administrator]
+        return [*self.own, *self.rd, *self.readers, self.administrator, self.strandline_producer,
+                self.strandline_consumer]
 
     def stop_producers(self, seconds):
         """Producers finish what they have begun; what then has no answer shows in the history."""
@@ -431,14 +435,22 @@ class Clients:
         self.administrator.stop()
         for worker in self.own:
             worker.give_up_after(seconds)
-        for worker in [*self.own, *self.rd]:
+        for worker in [*self.own, *self.rd, self.strandline_producer]:
             worker.stop()
         for worker in self.rd:
             if worker.join(deadline - now()):
                 worker.flush(deadline - now())
         for worker in self.own:
             worker.join(deadline - now() + 5)
+        if not self.strandline_producer.join(deadline - now() + 1):
+            self.strandline_producer.kill()
         self.administrator.join(10)
+
+    def producing(self):
+        """[(producer, partition)] of all that producers write to."""
+        whole = [each.number for each in self.rd] + [self.strandline_producer.account.number]
+        return [*((each.number, each.partition) for each in self.own),
+                *((number, p) for number in whole for p in range(PARTITIONS))]
 
     def places(self):
         """{(reader, partition): the offset it reads next} of those that read along."""
@@ -448,13 +460,21 @@ class Clients:
                 places[worker.name, worker.partition] = worker.place
             elif isinstance(worker, RdConsumer):
                 places.update({(worker.name, p): place for p, place in worker.places.items()})
+        account = self.strandline_consumer.account
+        places.update({(account.name, p): place for p, place in account.places.items()})
         return places
 
     def stop_readers(self):
-        for worker in self.readers:
+        readers = [*self.readers, self.strandline_consumer]
+        for worker in readers:
             worker.stop()
-        for worker in self.readers:
+        for worker in readers:
             worker.join(10)
+
+    def kill(self):
+        """Whatever still runs as a process of its own."""
+        self.strandline_producer.kill()
+        self.strandline_consumer.kill()
 
     def broken(self):
         return [worker.failed for worker in self._all() if worker.failed]

@@ -58,7 +58,7 @@ def _run(tally, options, page, number, deadline):
     seed = options.seed + number
     title = f"chaos {seed}"
     try:
-        with World(options.broker, seed) as world:
+        with World(options.broker, options.client, seed) as world:
             found = []
             try:
                 found = _play(tally, options, world, title, min(deadline, now() + SECONDS))
@@ -116,7 +116,7 @@ def run_planted(tally, options):
     """A mistake made on purpose must be found: here every sync lies (libeatmydata), and all brokers lose
     power at one instant."""
     try:
-        with World(options.broker, options.seed, lying=True) as world:
+        with World(options.broker, options.client, options.seed, lying=True) as world:
             world.clients.start()
             world.observer.start()
             world.kind = "planted"

@@ -41,9 +41,9 @@ now = time.monotonic
 class World:
     """With `lying`, a sync does nothing: a mistake that must be found."""
 
-    def __init__(self, path, seed, lying=False):
+    def __init__(self, path, client, seed, lying=False):
         self.home = f"{HOME}{os.getpid()}"
-        self.path, self.seed = path, seed
+        self.path, self.client, self.seed = path, client, seed
         self.history = History()
         self._lying = lying
         self.prng = random.Random(f"{seed}/nemesis")
@@ -72,7 +72,8 @@ class World:
                 broker.prefix += ["env", f"LD_PRELOAD={glob.glob(_LYING_SYNCS)[0]}"]
         self.cluster.start()
         self._create_topic()
-        self.clients = Clients(self.cluster, self.history, self.seed)
+        self.clients = Clients(self.cluster, self.history, self.seed, self.client)
+        self._stack.callback(self.clients.kill)
         self.observer = Observer(self.cluster, self.history)
 
     def __exit__(self, *_):
@@ -298,9 +299,7 @@ class World:
                 break
             if ack.began >= since:
                 heard.add((ack.producer, ack.partition))
-        silent = sorted({*[(each.number, each.partition) for each in self.clients.own],
-                         *[(each.number, p) for each in self.clients.rd for p in range(PARTITIONS)]}
-                        - heard)
+        silent = sorted(set(self.clients.producing()) - heard)
         return silent and f"no acknowledgement for (producer, partition) {silent}"
 
 
