@@ -1,5 +1,7 @@
 """The brokers under test: strandlined, or Apache Kafka, which proves the tests right."""
 
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -70,13 +72,17 @@ class Broker:
 
     def stop(self):
         """Asks it to end; returns its exit status (negative: the signal that ended it)."""
-        if self.alive():
-            self.process.send_signal(signal.SIGTERM)
+        return self._end(self.process)
+
+    @staticmethod
+    def _end(process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_SECONDS_MAX)
+            return process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            process.kill()
+            process.wait()
             return -signal.SIGKILL
 
     def log_tail(self, lines=40):
@@ -105,12 +111,12 @@ class Strandlined(Broker):
 
 
 class StrandlinedCluster(Strandlined):
-    """Three of them that are one cluster; clients are told the first. With `hurt`, one of the others
-    is killed and started again, over and over, while a client is at work."""
+    """Three of them that are one cluster; clients are told the first. With `hurt` they are told all, and
+    each in its turn is killed and started again, over and over, while a client is at work."""
 
     def __init__(self, path, hurt=False):
         super().__init__(path)
-        self._hurt = hurt
+        self.is_hurt = hurt
         self._rest = threading.Event()
         self._nemesis = None
         self._ports = {1: self.port, 2: free_port(), 3: free_port()}
@@ -143,31 +149,42 @@ class StrandlinedCluster(Strandlined):
             self.process = self._processes[node]
             super().await_ready()
         self.bootstrap, self.process = f"127.0.0.1:{self.port}", self._processes[1]
-        self._await_three()
-        if self._hurt:
-            self._nemesis = threading.Thread(target=self._kill_in_turns, daemon=True)
-            self._nemesis.start()
+        self._await_three(self.port)
+        if self.is_hurt:
+            self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
 
-    def _await_three(self):
-        """A topic that is made before has fewer replicas."""
+    def hurt(self, topics):
+        """Makes the topics, and begins to kill."""
+        with Wire(f"127.0.0.1:{self.port}", timeout=10) as wire:
+            for name in topics:
+                error = wire.create_topic(name, partitions=3, replicas=3)
+                if error:
+                    raise RuntimeError(f"the topic {name} cannot be made: error {error}")
+        self._nemesis = threading.Thread(target=self._kill_in_turns, daemon=True)
+        self._nemesis.start()
+
+    def _await_three(self, port):
+        """As the broker at that port sees it. A topic that is made before has fewer replicas."""
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
-            with Wire(self.bootstrap, timeout=2) as wire:
-                if len(wire.broker_ids()) == 3:
-                    return
+            with contextlib.suppress(OSError, AssertionError):
+                with Wire(f"127.0.0.1:{port}", timeout=2) as wire:
+                    if len(wire.broker_ids()) == 3:
+                        return
             time.sleep(0.02)
         raise RuntimeError("three brokers do not become one cluster")
 
     def _kill_in_turns(self):
-        node = 2
-        while not self._rest.wait(2.0):
+        for node in itertools.cycle(self._ports):
+            if self._rest.wait(1.5):
+                return
             self._processes[node].kill()
             self._processes[node].wait()
             self.kills += 1
-            if self._rest.wait(0.5):
-                return
+            self._rest.wait(0.5)
             self._start(node)
-            node = 5 - node
+            self.process = self._processes[1]
+            self._await_three(self._ports[node])
 
     def log_tail(self, lines=40):
         text = ""
@@ -176,15 +193,20 @@ class StrandlinedCluster(Strandlined):
                 text += f"--- broker {node}\n" + "".join(log.readlines()[-lines:])
         return text
 
-    def stop(self):
+    def alive(self):
+        """All of them, once nobody kills them any more."""
         self._rest.set()
         if self._nemesis is not None:
             self._nemesis.join()
+        return all(process.poll() is None for process in self._processes.values())
+
+    def stop(self):
+        self.alive()
         for node, process in self._processes.items():
             if node != 1 and process.poll() is None:
                 process.kill()
                 process.wait()
-        return super().stop()
+        return self._end(self.process)
 
 
 class ReferenceKafka(Broker):

@@ -27,7 +27,7 @@ def _python(script, packages=None):
     return prepare
 
 
-def _java():
+def _java(program):
     folder = os.path.join(HERE, "java")
     sources = sorted(
         os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".java")
@@ -42,14 +42,14 @@ def _java():
         "-XX:+UseSerialGC",
         "-cp",
         classpath,
-        "Checks",
+        program,
     ], {}
 
 
-def _node(name):
+def _node(name, script="checks.js"):
     def prepare():
         modules = deps.node_modules(name)
-        return ["node", os.path.join(HERE, name, "checks.js")], {"NODE_PATH": modules}
+        return ["node", os.path.join(HERE, name, script)], {"NODE_PATH": modules}
 
     return prepare
 
@@ -67,5 +67,16 @@ ALL = [
     Client("kafka-python-3", _python("kafka_python_checks.py", "kafka_python_3")),
     Client("kafkajs", _node("kafkajs")),
     Client("librdkafka", _librdkafka),
-    Client("java", _java, seconds_max=240),
+    Client("java", lambda: _java("Checks"), seconds_max=240),
+]
+
+# While brokers are killed: each family, in its oldest and newest version. Not kcat: it ends by itself as
+# soon as librdkafka counts all connections as down, those among them that it has no need to make again.
+HURT = [
+    Client("confluent-kafka", _python("confluent_hurt.py")),
+    Client("confluent-kafka-2", _python("confluent_hurt.py", "confluent_2")),
+    Client("kafka-python", _python("kafka_python_hurt.py")),
+    Client("kafka-python-3", _python("kafka_python_hurt.py", "kafka_python_3")),
+    Client("kafkajs", _node("kafkajs", "hurt.js")),
+    Client("java", lambda: _java("Hurt")),
 ]

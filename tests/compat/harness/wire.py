@@ -78,9 +78,9 @@ class Wire:
             at += 2 + max(length, 0)  # the rack
         return ids
 
-    def create_topic(self, name, partitions=1, configs=None):
+    def create_topic(self, name, partitions=1, configs=None, replicas=1):
         """CreateTopics v4; returns the error code."""
-        body = struct.pack(">i", 1) + string(name) + struct.pack(">ihi", partitions, 1, 0)
+        body = struct.pack(">i", 1) + string(name) + struct.pack(">ihi", partitions, replicas, 0)
         configs = configs or {}
         body += struct.pack(">i", len(configs))
         for key, value in configs.items():
