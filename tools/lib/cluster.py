@@ -12,7 +12,8 @@ import sys
 import time
 import urllib.request
 
-KAFKA_PORT, RPC_PORT, HTTP_PORT = 9192, 9292, 9744
+KAFKA_PORT = 9192  # of the first broker, unless another is given
+RPC_PORTS_ON, HTTP_PORTS_ON = 100, 552  # from there: 9292 and 9744
 READY_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 30
 
@@ -21,15 +22,19 @@ class Failure(Exception):
     """What went wrong, in words for the person at the terminal."""
 
 
+def ports_of(port, number):
+    """For Kafka's clients, other brokers, and HTTP."""
+    own = port + number - 1
+    return own, own + RPC_PORTS_ON, own + HTTP_PORTS_ON
+
+
 class Node:
     """One broker of the cluster; what is known of it lies in its folder."""
 
-    def __init__(self, home, number):
+    def __init__(self, home, number, port=KAFKA_PORT):
         self.home = home / f"broker-{number}"
         self.number = number
-        self.kafka = f"127.0.0.1:{KAFKA_PORT + number - 1}"
-        self.rpc = f"127.0.0.1:{RPC_PORT + number - 1}"
-        self.http = f"127.0.0.1:{HTTP_PORT + number - 1}"
+        self.kafka, self.rpc, self.http = [f"127.0.0.1:{each}" for each in ports_of(port, number)]
         self.log = self.home / "broker.log"
         self.pid_file = self.home / "pid"
 
@@ -92,13 +97,18 @@ class Node:
         return True
 
 
-def nodes_of(home, count=None):
-    """Those that were started once; of a new cluster, `count`."""
+def nodes_of(home, count=None, port=None):
+    """Those that were started once; of a new cluster, `count` from `port` on."""
+    remembered = home / "port"
     known = sorted(int(path.name.rpartition("-")[2]) for path in home.glob("broker-*"))
     numbers = known or range(1, (count or 0) + 1)
     if not numbers:
         raise Failure(f"there is no cluster in {home}: tools/cluster start makes one")
-    return [Node(home, number) for number in numbers]
+    if not known:
+        home.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(str(port or KAFKA_PORT))
+    first = int(remembered.read_text()) if remembered.is_file() else KAFKA_PORT
+    return [Node(home, number, first) for number in numbers]
 
 
 def find(nodes, number):
@@ -108,16 +118,31 @@ def find(nodes, number):
     raise Failure(f"there is no broker {number}, only {', '.join(str(n.number) for n in nodes)}")
 
 
-def start(options):
-    nodes = nodes_of(options.dir, options.brokers)
-    voters = ",".join(f"{node.number}@{node.rpc}" for node in nodes)
+def voters_of(nodes):
+    return ",".join(f"{node.number}@{node.rpc}" for node in nodes)
+
+
+def start_all(nodes, binary):
+    """Those that do not run, together, as a first start needs; the seconds until all serve."""
     began = time.monotonic()
     for node in nodes:
         if node.pid() is None:
-            node.start(options.binary, voters)
+            node.start(binary, voters_of(nodes))
     for node in nodes:
         node.await_serving()
-    print(f"{len(nodes)} brokers serve after {(time.monotonic() - began) * 1000:.0f} ms")
+    return time.monotonic() - began
+
+
+def start_one(nodes, node, binary):
+    began = time.monotonic()
+    node.start(binary, voters_of(nodes))
+    node.await_serving()
+    return time.monotonic() - began
+
+
+def start(options):
+    nodes = nodes_of(options.dir, options.brokers, options.port)
+    print(f"{len(nodes)} brokers serve after {start_all(nodes, options.binary) * 1000:.0f} ms")
     print("bootstrap servers: " + ",".join(node.kafka for node in nodes))
     print("next: kcat -b " + nodes[0].kafka + " -L; tools/cluster status; tools/cluster kill 1")
 
@@ -127,10 +152,7 @@ def restart(options):
     node = find(nodes, options.number)
     if node.pid() is not None:
         node.end(signal.SIGTERM)
-    began = time.monotonic()
-    node.start(options.binary, ",".join(f"{each.number}@{each.rpc}" for each in nodes))
-    node.await_serving()
-    print(f"broker {node.number} serves after {(time.monotonic() - began) * 1000:.0f} ms")
+    print(f"broker {node.number} serves after {start_one(nodes, node, options.binary) * 1000:.0f} ms")
 
 
 def kill(options):
@@ -195,6 +217,7 @@ def main():
         command.add_argument("--dir", type=pathlib.Path, default=argparse.SUPPRESS)
         if name == "start":
             command.add_argument("--brokers", type=int, default=3)
+            command.add_argument("--port", type=int)
         if name in ("kill", "restart"):
             command.add_argument("number", type=int)
     options = parser.parse_args()
