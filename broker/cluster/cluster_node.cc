@@ -10,6 +10,7 @@
 #include "broker/partition/admission.h"
 #include "broker/partition/shard.h"
 #include "protocol/base/errc.h"
+#include "replication/metadata/level.h"
 
 namespace strandline {
 namespace {
@@ -174,13 +175,14 @@ void ClusterNode::enter(const ClusterEntry::Found& found) {
 
 void ClusterNode::make_node(OpenedLog opened) {
   const DirectoryIdentity& identity = around_.directory.identity();
-  node_ = std::make_unique<MetadataNode>(loop_, around_.worker, around_.disk, std::move(opened.log),
-                                         std::move(opened.start),
-                                         MetadataNode::Config{.quorum = quorum_config(identity),
-                                                              .controller = around_.controller,
-                                                              .cluster_id = identity.cluster_id,
-                                                              .seed = prng_.next()},
-                                         node_hooks());
+  node_ = std::make_unique<MetadataNode>(
+      loop_, around_.worker, around_.disk, std::move(opened.log), std::move(opened.start),
+      MetadataNode::Config{.quorum = quorum_config(identity),
+                           .controller = around_.controller,
+                           .cluster_id = identity.cluster_id,
+                           .seed = prng_.next(),
+                           .feature_level_max = feature_level_max()},
+      node_hooks());
   const Settings& settings = around_.settings;
   controller_ = std::make_unique<ControllerServer>(
       loop_, *node_, around_.configs,
@@ -206,7 +208,8 @@ void ClusterNode::make_node(OpenedLog opened) {
                     .rack = settings.rack.empty() ? std::optional<std::string>{}
                                                   : std::optional{settings.rack},
                     .clean = around_.clean,
-                    .shards = around_.shards},
+                    .shards = around_.shards,
+                    .metadata_version_max = feature_level_max()},
           .stop_wait_max = std::chrono::milliseconds{settings.controlled_shutdown_max_ms},
           .session_timeout = std::chrono::milliseconds{settings.broker_session_timeout_ms}},
       BrokerLifecycle::Hooks{.findings = hooks_.findings,
@@ -214,6 +217,7 @@ void ClusterNode::make_node(OpenedLog opened) {
                              .nobody_else_led_until = hooks_.nobody_else_led_until,
                              .in_touch = hooks_.in_touch});
   update_targets();
+  update_feature_level();
   node_->start();
   if (stop_wanted_) stop(std::exchange(stop_wanted_, nullptr));
 }
@@ -262,6 +266,7 @@ MetadataNode::Hooks ClusterNode::node_hooks() {
           .committed =
               [this] {
                 update_targets();
+                update_feature_level();
                 if (lifecycle_ != nullptr) lifecycle_->committed();
               },
           .failed = [this](const ErrorCode& error) { hooks_.failed(error); }};
@@ -293,6 +298,20 @@ void ClusterNode::update_targets() {
     }
   }
   links_->set_targets(targets);
+}
+
+// What it agrees to; what it can work at goes into the handshake.
+std::int32_t ClusterNode::feature_level_max() const {
+  const std::int32_t wanted = around_.settings.feature_level_max;
+  return wanted == 0 ? kMetadataVersion : std::min(wanted, kMetadataVersion);
+}
+
+// A level that is finalised is not left again: who cannot work at it is not talked to from here on.
+void ClusterNode::update_feature_level() {
+  const auto level = static_cast<std::uint32_t>(node_->image()->feature_level());
+  if (level <= context_.self.feature_level_min) return;
+  context_.self.feature_level_min = level;
+  log_line(LogLevel::info, "cluster", "the feature level is finalised", {{"level", level}});
 }
 
 std::optional<RpcRefusal> ClusterNode::admit(const RpcHello& hello) const {
@@ -330,7 +349,9 @@ void ClusterNode::describe(ShardLoop& home, std::function<void(QuorumView)> done
 }
 
 QuorumView ClusterNode::view() const {
-  QuorumView view{.node_id = context_.self.node_id.value(), .role = "starting"};
+  QuorumView view{.node_id = context_.self.node_id.value(),
+                  .role = "starting",
+                  .metadata_version_max = kMetadataVersion};
   if (node_ == nullptr) return view;
   const Quorum& quorum = node_->quorum();
   switch (quorum.role()) {
@@ -345,6 +366,7 @@ QuorumView ClusterNode::view() const {
   view.committed_end = quorum.committed().value();
   view.log_end = quorum.log_end().value();
   view.shown_end = node_->shown_end().value();
+  view.metadata_version = node_->image()->feature_level();
   const Instant now = steady_now();
   std::map<ReplicaKey, QuorumMemberView> members;
   for (const Voter& voter : quorum.voters().all()) {

@@ -119,6 +119,8 @@ class ClusterNode {
   MetadataNode::Hooks node_hooks();
   void image_shown();
   void update_targets();
+  std::int32_t feature_level_max() const;
+  void update_feature_level();
   std::optional<RpcRefusal> admit(const RpcHello& hello) const;
   // Others lead what it leads, and decide.
   void shard_is_stuck(std::size_t shard);

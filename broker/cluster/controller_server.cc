@@ -378,7 +378,7 @@ void ControllerServer::tick() {
     tick();
   });
   care_for_voters();
-  raise_metadata_version();
+  raise_feature_level();
   balance_leaders();
   end_waits_for_cut_replicas();
 }
@@ -425,15 +425,9 @@ void ControllerServer::care_for_voters() {
   });
 }
 
-void ControllerServer::raise_metadata_version() {
-  const MetadataImage& image = node_.controller().image();
-  const auto level = image.features.find(kMetadataVersionFeature);
-  if (level == image.features.end() || level->second >= kMetadataVersion) return;
-  const bool all_can = std::ranges::all_of(image.brokers, [](const auto& entry) {
-    return entry.second.metadata_version_max >= kMetadataVersion;
-  });
-  if (!all_can) return;
-  decide_by_itself([](Controller& controller) { return controller.first_records(); });
+void ControllerServer::raise_feature_level() {
+  if (node_.controller().raise_level().empty()) return;
+  decide_by_itself([](Controller& controller) { return controller.raise_level(); });
 }
 
 void ControllerServer::balance_leaders() {

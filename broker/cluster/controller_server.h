@@ -77,7 +77,7 @@ class ControllerServer {
   void fence(const FenceBroker& wanted);
   void tick();
   void care_for_voters();
-  void raise_metadata_version();
+  void raise_feature_level();
   void balance_leaders();
   void end_waits_for_cut_replicas();
 

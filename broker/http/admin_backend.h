@@ -86,7 +86,9 @@ struct QuorumView {
   bool uncertain = false;  // it may have lost what it acknowledged, and waits to be told
   std::int64_t committed_end = 0;
   std::int64_t log_end = 0;
-  std::int64_t shown_end = 0;  // every shard serves the metadata below
+  std::int64_t shown_end = 0;             // every shard serves the metadata below
+  std::int32_t metadata_version = 0;      // that is finalised; 0: none is yet
+  std::int32_t metadata_version_max = 0;  // that this program can work at
   std::vector<QuorumMemberView> members;
 };
 

@@ -117,6 +117,8 @@ std::string to_json(const QuorumView& quorum) {
                               {"committed_end", quorum.committed_end},
                               {"log_end", quorum.log_end},
                               {"shown_end", quorum.shown_end},
+                              {"metadata_version", quorum.metadata_version},
+                              {"metadata_version_max", quorum.metadata_version_max},
                               {"members", std::move(members)}});
 }
 

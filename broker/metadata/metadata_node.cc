@@ -6,6 +6,7 @@
 #include "broker/logging/log.h"
 #include "protocol/base/assertion.h"
 #include "protocol/base/errc.h"
+#include "replication/metadata/level.h"
 
 namespace strandline {
 
@@ -165,12 +166,11 @@ void MetadataNode::fail(const ErrorCode& error) {
 // very first one names the version of what follows; a lone broker takes an older log to its own
 // version, in a cluster the controller does when all brokers can read it.
 void MetadataNode::lead_first(LeaderEpoch epoch) {
-  const auto level = image_->features.find(kMetadataVersionFeature);
   const bool is_alone = quorum_->voters().size() == 1 && image_->brokers.size() <= 1;
-  const bool is_older = level == image_->features.end() || level->second < kMetadataVersion;
+  const std::int32_t level = config_.feature_level_max;
   std::vector<MetadataRecord> first;
-  if (is_alone && is_older) {
-    first.emplace_back(FeatureLevelRecord{std::string{kMetadataVersionFeature}, kMetadataVersion});
+  if (is_alone && image_->feature_level() < level) {
+    first.emplace_back(FeatureLevelRecord{std::string{kMetadataVersionFeature}, level});
   }
   first.emplace_back(LeaderRecord{config_.quorum.self.node, epoch});
   QuorumBatch batch = make_quorum_batch(first, quorum_->log_end(), epoch, wall_now());

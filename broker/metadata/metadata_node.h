@@ -30,6 +30,8 @@ class MetadataNode {
     ControllerConfig controller;
     Uuid cluster_id;
     std::uint64_t seed = 0;
+    // That a lone broker takes its log to.
+    std::int32_t feature_level_max = kMetadataVersion;
   };
 
   struct Hooks {

@@ -13,10 +13,13 @@ Controller::Controller(ControllerConfig config, const Uuid& cluster_id, std::uin
 Controller::Controller(ControllerConfig config, const MetadataImage& image, std::uint64_t seed)
     : config_(std::move(config)), state_(image), prng_(seed) {}
 
-std::vector<MetadataRecord> Controller::first_records() const {
-  const auto level = image().features.find(kMetadataVersionFeature);
-  if (level != image().features.end() && level->second >= kMetadataVersion) return {};
-  return {FeatureLevelRecord{std::string{kMetadataVersionFeature}, kMetadataVersion}};
+std::vector<MetadataRecord> Controller::raise_level() const {
+  std::int32_t level = kMetadataVersion;
+  for (const auto& [id, broker] : image().brokers) {
+    level = std::min(level, broker.metadata_version_max);
+  }
+  if (level <= image().feature_level()) return {};
+  return {FeatureLevelRecord{std::string{kMetadataVersionFeature}, level}};
 }
 
 ProducerIdsDecision Controller::allocate_producer_ids(BrokerId broker) const {

@@ -21,6 +21,7 @@
 #include "protocol/base/prng.h"
 #include "protocol/base/uuid.h"
 #include "replication/metadata/image.h"
+#include "replication/metadata/level.h"
 #include "replication/metadata/partition_change.h"
 
 namespace strandline {
@@ -190,9 +191,9 @@ class Controller {
   // Goes on from what a log says.
   Controller(ControllerConfig config, const MetadataImage& image, std::uint64_t seed);
 
-  // What a log begins with, or goes on with after an upgrade: the metadata version. Empty when it
-  // has this one.
-  std::vector<MetadataRecord> first_records() const;
+  // The metadata version that the log goes on with: the highest that all registered brokers, also
+  // those that are down, and this program can work at. Empty when the log has it.
+  std::vector<MetadataRecord> raise_level() const;
 
   // --- brokers and replicas (controller_replicas.cc)
 

@@ -4,6 +4,7 @@
 
 #include "protocol/base/errc.h"
 #include "protocol/base/hash.h"
+#include "replication/metadata/level.h"
 
 namespace strandline {
 
@@ -90,6 +91,11 @@ std::vector<const BrokerImage*> MetadataImage::live_brokers() const {
     if (broker.can_lead()) live.push_back(&broker);
   }
   return live;
+}
+
+std::int32_t MetadataImage::feature_level() const {
+  const auto found = features.find(kMetadataVersionFeature);
+  return found == features.end() ? 0 : found->second;
 }
 
 const ConfigMap& MetadataImage::broker_overrides(std::string_view broker) const {

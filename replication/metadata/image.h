@@ -105,6 +105,9 @@ struct MetadataImage {
   // Brokers that are neither fenced nor stopping, by id.
   std::vector<const BrokerImage*> live_brokers() const;
 
+  // The level of "metadata.version" that is finalised; 0: none is yet.
+  std::int32_t feature_level() const;
+
   // Run-time overrides of `broker`, or of all brokers ("").
   const ConfigMap& broker_overrides(std::string_view broker) const;
 };
@@ -129,10 +132,6 @@ std::vector<TopicConfigLayer> topic_config_layers(const MetadataImage& image,
 
 TopicConfig topic_config(const MetadataImage& image, const TopicImage& topic, BrokerId self,
                          const ConfigMap& static_defaults);
-
-// The level of "metadata.version" this program writes, and the newest it can read.
-inline constexpr std::string_view kMetadataVersionFeature = "metadata.version";
-inline constexpr std::int32_t kMetadataVersion = 3;
 
 // The image while records are applied to it.
 //

@@ -12,7 +12,7 @@ namespace strandline {
 struct ControllerHarness {
   explicit ControllerHarness(int brokers = 1, ControllerConfig config = {})
       : controller(with_tables(std::move(config)), make_uuid(ids), 7) {
-    replay(controller.first_records());
+    replay(controller.raise_level());
     for (int id = 1; id <= brokers; ++id) register_broker(id);
   }
 

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "replication/metadata/level.h"
 #include "tests/unit/replication/metadata/controller_harness.h"
 
 using namespace strandline;
@@ -27,11 +28,39 @@ TEST_CASE("Controller: a topic without numbers gets the defaults and is led at o
 TEST_CASE("Controller: the log of an older version is raised to this one, once", "[controller]") {
   Controller controller{ControllerHarness::with_tables({}), Uuid{}, 7};
   REQUIRE(controller.replay(FeatureLevelRecord{std::string{kMetadataVersionFeature}, 1}));
-  const auto records = controller.first_records();
+  const auto records = controller.raise_level();
   REQUIRE(records.size() == 1);
   REQUIRE(controller.replay(records[0]));
-  CHECK(controller.image().features.at(std::string{kMetadataVersionFeature}) == kMetadataVersion);
-  CHECK(controller.first_records().empty());
+  CHECK(controller.image().feature_level() == kMetadataVersion);
+  CHECK(controller.raise_level().empty());
+}
+
+TEST_CASE("Controller: the level is raised as far as all brokers can follow, and never lowered",
+          "[controller]") {
+  ControllerHarness t{3};
+  const auto set_level = [&](std::int32_t level) {
+    t.replay({FeatureLevelRecord{std::string{kMetadataVersionFeature}, level}});
+  };
+  const auto start = [&](int id, std::int32_t level_max) {
+    t.replay(t.controller.register_broker({.broker = BrokerId{id},
+                                           .incarnation = make_uuid(t.ids),
+                                           .directory = make_uuid(t.ids),
+                                           .advertised = {},
+                                           .rpc = {},
+                                           .rack = {},
+                                           .fenced = id == 3,
+                                           .metadata_version_max = level_max}));
+  };
+  set_level(1);
+  start(2, kMetadataVersion + 1);
+  start(3, 1);  // down, and counted
+  CHECK(t.controller.raise_level().empty());
+  start(3, 2);
+  const auto records = t.controller.raise_level();
+  REQUIRE(records.size() == 1);
+  CHECK(std::get<FeatureLevelRecord>(records[0]).level == 2);
+  set_level(kMetadataVersion);
+  CHECK(t.controller.raise_level().empty());
 }
 
 TEST_CASE("Controller: a decision changes nothing before its records are replayed",

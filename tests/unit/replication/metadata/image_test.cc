@@ -2,6 +2,7 @@
 
 #include "protocol/base/errc.h"
 #include "replication/metadata/image.h"
+#include "replication/metadata/level.h"
 #include "replication/metadata/producer_ids.h"
 
 using namespace strandline;
