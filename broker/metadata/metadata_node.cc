@@ -90,6 +90,8 @@ void MetadataNode::receive(const QuorumMessage& message) {
 
 void MetadataNode::peer_found(const ReplicaKey& peer) {
   if (!quorum_->leader()) hooks_.send(peer, FollowRequest{config_.quorum.self, incarnation_});
+  quorum_->on_peer_found(steady_now());
+  pump();
 }
 
 void MetadataNode::peer_lost(BrokerId node) {

@@ -17,7 +17,7 @@ class Backoff {
   struct Config {
     Duration first = std::chrono::milliseconds{20};
     // Short, because it is also how long a healed network stays unused.
-    Duration max = std::chrono::milliseconds{500};
+    Duration max = std::chrono::milliseconds{150};
   };
 
   Backoff(const Config& config, std::uint64_t seed)

@@ -42,7 +42,7 @@ struct RpcPeerOptions {
   // One try to reach the address. Within one network it takes less than a millisecond; a first
   // packet that was lost is not waited for, the kernel would repeat it after a second, then after
   // two, and a network that healed would stay unused as long.
-  Duration connect_max = std::chrono::milliseconds{750};
+  Duration connect_max = std::chrono::milliseconds{250};
   Backoff::Config backoff;
   // After a refusal that only people can mend.
   Duration refused_wait = std::chrono::seconds{2};

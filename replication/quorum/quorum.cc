@@ -62,7 +62,18 @@ void Quorum::on_synced(Instant now, Offset flushed_end) {
 void Quorum::on_peer_lost(Instant now, BrokerId node) {
   if (leads() || !leader_ || leader_->node != node) return;
   leader_lost_ = true;
-  const auto span = static_cast<std::uint64_t>(config_.peer_lost_wait_max.count());
+  ask_for_votes_soon(now);
+}
+
+// Whoever is back may be the one whose vote was lacking: a network that healed is not left unused
+// for the rest of a time-out.
+void Quorum::on_peer_found(Instant now) {
+  const bool waits = role_ == QuorumRole::follower || role_ == QuorumRole::prospective;
+  if (waits && !leader_ && may_lead()) ask_for_votes_soon(now);
+}
+
+void Quorum::ask_for_votes_soon(Instant now) {
+  const auto span = static_cast<std::uint64_t>(config_.peer_wait_max.count());
   deadline_ =
       std::min(deadline_, now + Duration{static_cast<Duration::rep>(prng_.below(span + 1))});
 }

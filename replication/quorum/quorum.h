@@ -47,8 +47,9 @@ struct QuorumConfig {
   // up to twice this. A leader that has not heard from a majority for this long gives up.
   Duration election_timeout = std::chrono::milliseconds{1000};
   Duration heartbeat_interval = std::chrono::milliseconds{200};
-  // A voter whose connection to the leader broke waits for up to this long, not for the time-out.
-  Duration peer_lost_wait_max = std::chrono::milliseconds{100};
+  // A voter whose connection to the leader broke, or that has no leader and is connected to somebody
+  // again, waits for up to this long, not for the time-out.
+  Duration peer_wait_max = std::chrono::milliseconds{100};
   std::size_t message_bytes_max = std::size_t{256} << 10;  // of batches or snapshot in one message
   std::size_t messages_in_flight_max = 8;                  // to one follower, without an answer
   std::size_t observers_max = 1000;
@@ -155,6 +156,8 @@ class Quorum {
   void on_synced(Instant now, Offset flushed_end);
   // The connection to a broker broke, or could not be made.
   void on_peer_lost(Instant now, BrokerId node);
+  // There is a connection to another replica, after there was none.
+  void on_peer_found(Instant now);
 
   // The owner has a durable snapshot of everything below `end` and cut its log there.
   void on_log_start(Offset end);
@@ -238,6 +241,7 @@ class Quorum {
   // quorum.cc
   void commit_to(Offset end);
   Duration random_timeout();
+  void ask_for_votes_soon(Instant now);
 
   // quorum_votes.cc
   bool may_lead() const;

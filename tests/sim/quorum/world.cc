@@ -182,7 +182,13 @@ void World::isolate(std::size_t node) {
   }
 }
 
-void World::heal_links() { cuts_.clear(); }
+void World::heal_links() {
+  cuts_.clear();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (!is_up(i)) continue;
+    at_node(i, now_ + random_ms(0, 500), [this, i] { nodes_[i]->core->on_peer_found(now_); });
+  }
+}
 
 void World::make_reliable() {
   reliable_ = true;

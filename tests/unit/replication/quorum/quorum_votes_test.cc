@@ -156,6 +156,25 @@ TEST_CASE("Quorum: whoever hears a leader lets nobody disturb it", "[quorum]") {
   }
 }
 
+TEST_CASE("Quorum: a voter without a leader asks for votes soon after somebody is back",
+          "[quorum]") {
+  QuorumHarness t{{}};
+  const LeaderEpoch before = t.core->epoch();
+  t.core->on_peer_found(t.now);
+  CHECK(t.core->next_timeout() <= t.now + std::chrono::milliseconds{100});
+  SECTION("not so one that hears a leader") {
+    t.hear(t.from_leader(2, 3, log_end(-1, 0)));
+    t.core->on_peer_found(t.now);
+    CHECK(t.core->next_timeout() >= t.now + std::chrono::milliseconds{1000});
+  }
+  SECTION("it is a pre-vote, which begins no epoch") {
+    t.now = t.core->next_timeout();
+    t.core->on_timeout(t.now);
+    CHECK(t.core->role() == QuorumRole::prospective);
+    CHECK(t.core->epoch() == before);
+  }
+}
+
 TEST_CASE("Quorum: what is meant for another directory of this broker is not answered",
           "[quorum]") {
   QuorumHarness t{{}};
