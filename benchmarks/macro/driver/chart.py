@@ -1,23 +1,23 @@
-"""A bar chart as SVG, by hand: rates of producing and fetching, one group a case."""
+"""A bar chart as SVG, by hand: a panel a kind of figure, in it one group a case."""
 
 COLOURS = {"kafka": "#8c8c8c", "strandline": "#1f6f8b", "strandline-unsynced": "#7fc4d6"}
-PANELS = (("produce", "Produce, MB/s"), ("fetch", "Fetch, MB/s"))
+PANELS = (("produce", "Produce, MB/s", "mb_s"), ("fetch", "Fetch, MB/s", "mb_s"))
 BAR, GAP, LABEL, WIDTH, TOP = 14, 10, 230, 900, 70
 
 
-def svg(summary, subtitle):
+def svg(summary, subtitle, panels=PANELS):
     body, y = [], TOP
-    for phase, title in PANELS:
+    for phase, title, metric in panels:
         cases = [(key[1], summary[key]) for key in summary if key[0] == phase]
         if not cases:
             continue
-        greatest = max(entry["mb_s"]["median"] for _, c in cases for entry in c.values())
+        greatest = max(entry[metric]["median"] for _, c in cases for entry in c.values())
         body.append(_text(10, y, title, "bold"))
         y += 12
         for case, contenders in cases:
             body.append(_text(10, y + BAR, case))
             for contender, entry in contenders.items():
-                y = _bar(body, y, contender, entry["mb_s"]["median"], greatest)
+                y = _bar(body, y, contender, entry[metric]["median"], greatest)
             y += GAP
         y += 24
     legend = []
@@ -35,7 +35,7 @@ def svg(summary, subtitle):
 
 
 def _bar(body, y, contender, value, greatest):
-    length = (WIDTH - LABEL - 80) * value / greatest
+    length = (WIDTH - LABEL - 80) * value / (greatest or 1)
     colour = COLOURS.get(contender, "#cccccc")
     body.append(
         f'<rect x="{LABEL}" y="{y + 2}" width="{length:.1f}" height="{BAR - 2}" fill="{colour}"/>'

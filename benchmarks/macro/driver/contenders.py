@@ -22,19 +22,27 @@ KAFKA_JVM = [
 ]  # fmt: skip
 
 
+def cpu_of(pid):
+    """(user, system) CPU seconds of a process so far."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) / CLOCK_TICKS, int(fields[12]) / CLOCK_TICKS
+
+
+def resident_mb(pid):
+    with open(f"/proc/{pid}/status") as file:
+        [line] = [line for line in file if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1000
+
+
 class Measured(Broker):
     """What both contenders share."""
 
     def cpu(self):
-        """(user, system) CPU seconds of the process so far."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return int(fields[11]) / CLOCK_TICKS, int(fields[12]) / CLOCK_TICKS
+        return cpu_of(self.process.pid)
 
     def rss_mb(self):
-        with open(f"/proc/{self.process.pid}/status") as file:
-            [line] = [line for line in file if line.startswith("VmRSS")]
-        return int(line.split()[1]) / 1000
+        return resident_mb(self.process.pid)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

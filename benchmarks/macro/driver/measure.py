@@ -32,22 +32,25 @@ class Case:
         # One request carries 64 KiB for one partition, 16 KiB each for many.
         return 65536 if self.partitions == 1 else 16384
 
-    def depth(self):
+    def depth(self, brokers=1):
         """Requests in flight on each connection: 2 MiB, or a sync would wait for the load."""
-        return (2 << 20) // (self.batch_bytes() * min(self.partitions, 16))
+        of_one_leader = -(-min(self.partitions, 16) // brokers)
+        return (2 << 20) // (self.batch_bytes() * of_one_leader)
 
 
 def build_tools():
     macro = os.path.join(machine.ROOT, "benchmarks", "macro")
     load_folder = os.path.join(macro, "load")
     bare = os.path.join(machine.ROOT, "benchmarks", "baseline", "bare.cc")
+    steady = os.path.join(macro, "librdkafka", "steady_producer.cc")
+    java_folder = os.path.join(macro, "java")
+    java = sorted(os.path.join(java_folder, name) for name in os.listdir(java_folder))
     sources = sorted(os.path.join(load_folder, name) for name in os.listdir(load_folder))
     return {
         "load": deps.cxx_program("load", sources, ["lz4"], optimize="-O2"),
         "bare": deps.cxx_program("bare", [bare], [], optimize="-O2"),
-        "java": deps.java_classes("macro-java", [os.path.join(macro, "java", "AssignReader.java")])
-        + os.pathsep
-        + deps.java_classpath(),
+        "java": deps.java_classes("macro-java", java) + os.pathsep + deps.java_classpath(),
+        "librdkafka": deps.cxx_program("steady_producer", [steady], ["rdkafka++", "rdkafka"]),
     }
 
 
@@ -68,13 +71,16 @@ class Meter:
         return done.stdout
 
     def load(self, broker, command, **options):
-        words = [self._tools["load"], command, "--port", str(broker.port)]
+        return json.loads(self._run(self.load_command(broker, command, **options)))
+
+    def load_command(self, broker, command, **options):
+        words = [self._tools["load"], command, "--bootstrap", broker.bootstrap]
         for key, value in options.items():
             words += ["--" + key.replace("_", "-"), str(value)]
-        return json.loads(self._run(words))
+        return words
 
-    def bare(self, mode, **options):
-        words = [self._tools["bare"], mode, "--dir", self._data_dir]
+    def bare(self, mode, folder=None, **options):
+        words = [self._tools["bare"], mode, "--dir", folder or self._data_dir]
         for key, value in options.items():
             words += ["--" + key.replace("_", "-"), str(value)]
         told = json.loads(self._run(words))
@@ -97,7 +103,7 @@ class Meter:
         told["rss_mb"] = broker.rss_mb()
         return told
 
-    def produce(self, broker, topic, case, size):
+    def produce(self, broker, topic, case, size, brokers=1):
         return self.around(
             broker,
             lambda: self.load(
@@ -110,7 +116,7 @@ class Meter:
                 acks=case.acks,
                 bytes=size,
                 connections=2,
-                depth=case.depth(),
+                depth=case.depth(brokers),
             ),
         )
 

@@ -7,6 +7,7 @@ import time
 from driver import machine
 from driver.contenders import VARIANTS, Kafka, Strandline
 from driver.measure import Case
+from driver.recorder import Recorder
 
 SMALL_BATCH_BYTES = 8192
 # A bare loop takes a second for two gigabytes, so that a short run tells more of which free pages it
@@ -33,20 +34,12 @@ def matrix(quick):
     ]
 
 
-class Campaign:
+class Campaign(Recorder):
     def __init__(self, options, meter, say):
+        super().__init__(say)
         self._options = options
         self._meter = meter
-        self._say = say
-        self.samples = []
         self._topics = 0
-
-    def _keep(self, phase, case, contender, round_number, told):
-        told = {key: round(value, 4) for key, value in told.items()}
-        sample = {"phase": phase, "case": str(case), "contender": contender, "round": round_number}
-        self.samples.append({**sample, **told})
-        shown = "  ".join(f"{key} {value:g}" for key, value in told.items() if key != "bytes")
-        self._say(f"{phase:13} {str(case):34} {contender:20} {shown}")
 
     def _broker(self, name):
         return Kafka() if name == "kafka" else Strandline(self._options.broker)
@@ -76,7 +69,7 @@ class Campaign:
                 self._recycle(size)
                 runs.append(self._meter.bare(mode, bytes=times * size, **options))
             runs.sort(key=lambda told: told["mb_s"])
-            self._keep("bare", label, "bare", number, runs[BARE_RUNS // 2])
+            self.keep("bare", label, "bare", number, runs[BARE_RUNS // 2])
 
     def _one_broker(self, name, number):
         broker = self._broker(name)
@@ -128,15 +121,15 @@ class Campaign:
     def _produce(self, broker, label, configs, case, number):
         def body(topic):
             told = self._meter.produce(broker, topic, case, self._options.bytes)
-            self._keep("produce", case, label, number, told)
+            self.keep("produce", case, label, number, told)
             # What was just written is read back where reading differs: once for each shape.
             if label == broker.name and case.acks == "all":
-                self._keep(
+                self.keep(
                     "fetch", case, label, number, self._meter.fetch(broker, topic, case, MIB)
                 )
                 if case.codec == "none" and case.record_bytes == 1000:
                     told = self._meter.java_reader(broker, topic, case.partitions)
-                    self._keep("java-reader", case, label, number, told)
+                    self.keep("java-reader", case, label, number, told)
 
         self._with_topic(broker, case.partitions, configs, body)
 
@@ -153,7 +146,7 @@ class Campaign:
 
             told = self._with_topic(broker, 16, configs, body)
             case = f"{rate}/s of 1 KB, 16 part., acks={acks}"
-            self._keep("latency", case, label, number, told)
+            self.keep("latency", case, label, number, told)
 
     def _small_fetches(self, broker, label, number):
         size = self._options.bytes // 4
@@ -167,7 +160,7 @@ class Campaign:
                     broker, topic, case, SMALL_FETCH_BYTES, SMALL_BATCH_BYTES, readers
                 )
                 shown = f"8 KiB batches, 12 KiB fetches, {readers} reader{'s' * (readers > 1)}"
-                self._keep("fetch-small", shown, label, number, told)
+                self.keep("fetch-small", shown, label, number, told)
 
         self._with_topic(broker, 1, {}, body)
 
@@ -190,7 +183,7 @@ class Campaign:
                     return self._meter.producer_perf(broker, topic, case, records)
 
                 told = self._with_topic(broker, case.partitions, configs, body)
-                self._keep("producer-perf", case, label, number, told)
+                self.keep("producer-perf", case, label, number, told)
 
     def starts(self):
         """Start time and memory of an idle broker, with no topic and with 1,000 partitions."""
@@ -206,13 +199,13 @@ class Campaign:
             told = self._meter.start_time(broker, "first")
             time.sleep(0.5)
             told["rss_mb"] = broker.rss_mb()
-            self._keep("start", "empty data directory", name, number, told)
+            self.keep("start", "empty data directory", name, number, told)
             if number == 0:
                 for n in range(10):
                     broker.create(f"many-{n}", 100)
                     self._meter.load(broker, "first", topic=f"many-{n}", partitions=100)
                 time.sleep(1)
-                self._keep("start", "1,000 partitions", name, 0, {"rss_mb": broker.rss_mb()})
+                self.keep("start", "1,000 partitions", name, 0, {"rss_mb": broker.rss_mb()})
         finally:
             broker.stop()
             broker.clean()
@@ -232,21 +225,15 @@ class Campaign:
                 told = self._meter.start_time(broker, "restart", case.partitions)
                 told["rss_mb"] = broker.rss_mb()
                 gigabytes = f"{self._options.restart_bytes / 1e9:g}"
-                self._keep("restart", f"SIGKILL, {gigabytes} GB in 100 part.", name, 0, told)
+                self.keep("restart", f"SIGKILL, {gigabytes} GB in 100 part.", name, 0, told)
             finally:
                 broker.stop()
                 broker.clean()
 
     def _kill_under_load(self, broker, case):
-        command = [
-            self._meter.path("load"),
-            "produce",
-            "--port",
-            str(broker.port),
-            "--topic",
-            "restart",
-        ]
-        command += ["--batch-bytes", str(case.batch_bytes()), "--bytes", str(1 << 40)]
+        command = self._meter.load_command(
+            broker, "produce", topic="restart", batch_bytes=case.batch_bytes(), bytes=1 << 40
+        )
         load = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(1)
@@ -268,7 +255,7 @@ class Campaign:
                 broker.create(f"many-{n}", 1000)
                 self._meter.load(broker, "first", topic=f"many-{n}", partitions=1000)
             told = {"seconds": time.monotonic() - began, "rss_mb": broker.rss_mb()}
-            self._keep("many", "10,000 partitions, ulimit -n 4096", "strandline", 0, told)
+            self.keep("many", "10,000 partitions, ulimit -n 4096", "strandline", 0, told)
         finally:
             broker.stop()
             broker.clean()

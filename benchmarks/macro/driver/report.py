@@ -7,7 +7,7 @@ SPREAD_MAX = 0.25  # a baseline that spreads wider makes a run void
 
 
 def summarise(samples):
-    """{(phase, case): {contender: {metric: {"median", "spread", "runs"}}}}, in order of coming."""
+    """{(phase, case): {contender: {metric: {"median", "spread", "greatest", "runs"}}}}, in order of coming."""
     grouped = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for sample in samples:
         for metric, value in sample.items():
@@ -26,7 +26,12 @@ def summarise(samples):
 def _middle(values):
     median = statistics.median(values)
     spread = (max(values) - min(values)) / median if median else 0.0
-    return {"median": round(median, 4), "spread": round(spread, 3), "runs": len(values)}
+    return {
+        "median": round(median, 4),
+        "spread": round(spread, 3),
+        "greatest": max(values),
+        "runs": len(values),
+    }
 
 
 class Targets:
@@ -148,20 +153,22 @@ TITLES = {
 }
 
 
-def markdown(document):
-    lines = ["# Strandline and Apache Kafka side by side", ""]
+def markdown(document, title="Strandline and Apache Kafka side by side", titles=None, metrics=None):
+    """`titles` and `metrics` by phase; unset, those of one broker."""
+    all_metrics = metrics or METRICS
+    lines = [f"# {title}", ""]
     for key, value in document["setting"].items():
         lines.append(f"- {key}: {value}")
     if document["void"]:
         lines += ["", "**Void**, the machine was too restless: " + "; ".join(document["void"])]
     lines += ["", "Medians; in brackets the spread, (greatest − least) / median.", ""]
     summary = document["_summary"]
-    for phase, title in TITLES.items():
+    for phase, heading in (titles or TITLES).items():
         cases = [key for key in summary if key[0] == phase]
         if not cases:
             continue
-        metrics = METRICS[phase]
-        lines += [f"## {title}", "", "| case | broker | " + " | ".join(metrics) + " |"]
+        metrics = all_metrics[phase]
+        lines += [f"## {heading}", "", "| case | broker | " + " | ".join(metrics) + " |"]
         lines.append("|---|---|" + "---:|" * len(metrics))
         for key in cases:
             for contender, entry in summary[key].items():

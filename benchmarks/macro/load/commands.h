@@ -1,10 +1,11 @@
-// What the load generator can do; each command prints one JSON object.
+// What the load generator can do; each command prints one JSON object, but for probe.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace load {
 
@@ -22,9 +23,18 @@ inline std::int64_t now_ns() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
+inline double percentile_ms(const std::vector<std::int64_t>& sorted_ns, double share) {
+  if (sorted_ns.empty()) return 0;
+  const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted_ns.size() - 1));
+  return static_cast<double>(sorted_ns[at]) / 1e6;
+}
+
 void produce(const Options& options);
 void paced(const Options& options);
 void fetch(const Options& options);
 void first(const Options& options);
+void end_to_end(const Options& options);
+void probe(const Options& options);
+void takeover(const Options& options);
 
 }  // namespace load

@@ -10,14 +10,16 @@
 
 #include "batch.h"
 #include "commands.h"
+#include "placement.h"
 #include "requests.h"
 
 namespace load {
 
 void fetch(const Options& options) {
   const std::string topic = options.text("topic", "load");
-  Socket socket(options.text("host", "127.0.0.1"), options.text("port", "9092"), 5000);
-  const int partitions = await_topic(socket, topic, 10000);
+  const Address broker = bootstrap(options).front();
+  Socket socket(broker.host, broker.port, 5000);
+  const int partitions = static_cast<int>(await_placement(socket, topic, 10000).leaders.size());
   BatchShape shape;
   shape.record_bytes = static_cast<int>(options.number("record-bytes", 1000));
   shape.lz4 = options.text("codec", "none") == "lz4";

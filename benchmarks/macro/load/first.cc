@@ -6,29 +6,20 @@
 #include <vector>
 
 #include "batch.h"
-#include "bytes.h"
 #include "commands.h"
+#include "placement.h"
 #include "requests.h"
 
 namespace load {
-
-namespace {
-
-std::int16_t error_of(const std::vector<std::uint8_t>& answer) {
-  const std::uint8_t* at = answer.data() + 4 + 4;
-  at += 2 + read<std::int16_t>(at) + 4;
-  return read<std::int16_t>(at + 4);
-}
-
-}  // namespace
 
 void first(const Options& options) {
   const std::string topic = options.text("topic", "first");
   const int patience_ms = static_cast<int>(options.number("patience-ms", 300'000));
   const std::int64_t since_ns = options.number("since-ns", now_ns());
-  Socket socket(options.text("host", "127.0.0.1"), options.text("port", "9092"), patience_ms);
+  const Address broker = bootstrap(options).front();
+  Socket socket(broker.host, broker.port, patience_ms);
   const std::int64_t connected = now_ns();
-  await_topic(socket, topic, patience_ms);
+  await_placement(socket, topic, patience_ms);
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
@@ -38,7 +29,7 @@ void first(const Options& options) {
     const auto frame = produce_frame(topic, -1, {{n, &batch}});
     for (;;) {
       socket.send_all(frame.data(), frame.size());
-      const std::int16_t error = error_of(receive_answer(socket));
+      const std::int16_t error = produce_error(receive_answer(socket));
       if (error == 0) break;
       // Not the leader yet, or being recovered: asked again until it is.
       if (now_ns() - since_ns > std::int64_t{patience_ms} * 1'000'000) {

@@ -5,13 +5,19 @@
 //   load paced   --topic T --rate N --seconds N     latency at a fixed rate, one record a request
 //   load fetch   --topic T --fetch-bytes N          reads what produce wrote
 //   load first   --topic T --partitions N           until the first record is acknowledged
+//   load end-to-end --topic T --rate N --seconds N  latency from a record's due time to its reader
+//   load probe   --topic T --partition N            a write on a fresh connection every 10 ms, for
+//   ever load takeover --topic T --topics N --lost ID    until all that a lost broker led is
+//   written again
 //
-// All take --host and --port. Topics are made by the caller, with the partitions to be used.
+// All take --bootstrap HOST:PORT,... or --host and --port. Topics are made by the caller, with the
+// partitions to be used.
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <string>
 
 #include "commands.h"
 #include "socket.h"
@@ -39,19 +45,17 @@ std::int64_t Options::number(const std::string& name, std::int64_t otherwise) co
 
 int main(int count, char** words) {
   errno = 0;
-  if (count < 2) load::fail("give a command: produce, paced, fetch or first");
-  const std::string command = words[1];
-  const load::Options options(count - 2, words + 2);
-  if (command == "produce") {
-    load::produce(options);
-  } else if (command == "paced") {
-    load::paced(options);
-  } else if (command == "fetch") {
-    load::fetch(options);
-  } else if (command == "first") {
-    load::first(options);
-  } else {
-    load::fail("unknown command " + command);
+  const std::map<std::string, void (*)(const load::Options&)> commands{
+      {"produce", load::produce},       {"paced", load::paced}, {"fetch", load::fetch},
+      {"first", load::first},           {"probe", load::probe}, {"takeover", load::takeover},
+      {"end-to-end", load::end_to_end},
+  };
+  const auto command = count < 2 ? commands.end() : commands.find(words[1]);
+  if (command == commands.end()) {
+    std::string known;
+    for (const auto& [name, run] : commands) known += " " + name;
+    load::fail("give a command:" + known);
   }
+  command->second(load::Options(count - 2, words + 2));
   return 0;
 }

@@ -13,6 +13,7 @@
 #include "batch.h"
 #include "bytes.h"
 #include "commands.h"
+#include "placement.h"
 #include "requests.h"
 
 namespace load {
@@ -25,12 +26,6 @@ struct PacedLane {
   std::deque<std::int64_t> due_ns;  // of the requests whose answers have not come
   std::vector<std::uint8_t> partial;
 };
-
-double percentile_ms(const std::vector<std::int64_t>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1));
-  return static_cast<double>(sorted[at]) / 1e6;
-}
 
 void take(PacedLane& lane, std::int64_t count_from_ns, std::vector<std::int64_t>& latencies) {
   std::uint8_t buffer[4096];
@@ -52,18 +47,18 @@ void take(PacedLane& lane, std::int64_t count_from_ns, std::vector<std::int64_t>
 }  // namespace
 
 void paced(const Options& options) {
-  const std::string host = options.text("host", "127.0.0.1");
-  const std::string port = options.text("port", "9092");
+  const Address broker = bootstrap(options).front();
   const std::string topic = options.text("topic", "load");
   const auto acks = static_cast<std::int16_t>(options.text("acks", "all") == "all" ? -1 : 1);
   const std::int64_t rate = options.number("rate", 1000);
   const std::int64_t total = rate * options.number("seconds", 10);
   std::vector<std::unique_ptr<PacedLane>> lanes;
   for (std::int64_t n = 0; n < options.number("connections", 4); ++n) {
-    lanes.push_back(std::make_unique<PacedLane>(Socket(host, port, 1000)));
+    lanes.push_back(std::make_unique<PacedLane>(Socket(broker.host, broker.port, 1000)));
   }
-  const int partitions = await_topic(lanes[0]->socket, topic, 10000);
-  await_leaders(lanes[0]->socket, topic, partitions, 10000);
+  const Placement placement = await_placement(lanes[0]->socket, topic, 10000);
+  await_leaders(placement, topic, 10000);
+  const int partitions = static_cast<int>(placement.leaders.size());
   BatchShape shape{static_cast<int>(options.number("record-bytes", 1000)), 1, false};
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())

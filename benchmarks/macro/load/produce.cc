@@ -1,17 +1,18 @@
-// As fast as the broker takes it: requests made beforehand, several in flight on each connection.
+// As fast as the leaders take it: requests made beforehand, several in flight on each connection.
 
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "batch.h"
 #include "bytes.h"
 #include "commands.h"
+#include "placement.h"
 #include "requests.h"
 
 namespace load {
@@ -23,33 +24,44 @@ struct Template {
   std::int64_t records = 0;
 };
 
-// One request for each group of at most `spread` partitions.
-std::vector<Template> templates(const Options& options, int partitions) {
+// What one leader takes, in turn.
+struct Share {
+  std::vector<Template> ready;
+  std::size_t next = 0;
+
+  const Template& take() { return ready[next++ % ready.size()]; }
+};
+
+// One request for each group of at most `spread` of these partitions.
+Share share_of(const Options& options, const std::vector<std::int32_t>& partitions) {
   BatchShape shape;
   shape.record_bytes = static_cast<int>(options.number("record-bytes", 1000));
   shape.lz4 = options.text("codec", "none") == "lz4";
   shape.records =
       records_for(shape.record_bytes, static_cast<int>(options.number("batch-bytes", 65536)));
   const auto acks = static_cast<std::int16_t>(options.text("acks", "all") == "all" ? -1 : 1);
-  const auto spread = static_cast<int>(options.number("spread", 16));
+  const auto spread = static_cast<std::size_t>(options.number("spread", 16));
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
   const auto batch = make_batch(shape, now_ms, 41);
-  std::vector<Template> all;
-  for (int from = 0; from < partitions; from += spread) {
+  Share share;
+  for (std::size_t from = 0; from < partitions.size(); from += spread) {
     std::vector<PartitionBatch> batches;
-    for (int n = from; n < std::min(partitions, from + spread); ++n) batches.push_back({n, &batch});
-    all.push_back({produce_frame(options.text("topic", "load"), acks, batches),
-                   static_cast<std::int64_t>(batches.size()) * shape.records});
+    for (std::size_t n = from; n < std::min(partitions.size(), from + spread); ++n) {
+      batches.push_back({partitions[n], &batch});
+    }
+    share.ready.push_back({produce_frame(options.text("topic", "load"), acks, batches),
+                           static_cast<std::int64_t>(batches.size()) * shape.records});
   }
-  return all;
+  return share;
 }
 
-// One connection's share: what is being sent, and how many answers are due.
+// One connection to a leader: what is being sent, and how many answers are due.
 struct Lane {
-  explicit Lane(Socket&& opened) : socket(std::move(opened)) {}
+  Lane(const Address& leader, Share& its) : socket(leader.host, leader.port, 1000), share(its) {}
   Socket socket;
+  Share& share;
   const Template* sending = nullptr;
   std::size_t sent = 0;
   int in_flight = 0;
@@ -78,23 +90,28 @@ int take_answers(Lane& lane) {
 }  // namespace
 
 void produce(const Options& options) {
-  const std::string host = options.text("host", "127.0.0.1");
-  const std::string port = options.text("port", "9092");
-  Socket control(host, port, 5000);
-  const int partitions = await_topic(control, options.text("topic", "load"), 10000);
-  await_leaders(control, options.text("topic", "load"), partitions, 10000);
-  const std::vector<Template> ready = templates(options, partitions);
+  const Address broker = bootstrap(options).front();
+  Socket control(broker.host, broker.port, 5000);
+  const std::string topic = options.text("topic", "load");
+  const Placement placement = await_placement(control, topic, 10000);
+  await_leaders(placement, topic, 10000);
   const std::int64_t bytes_wanted = options.number("bytes", 1 << 30);
   const std::int64_t record_bytes = options.number("record-bytes", 1000);
   const int depth = static_cast<int>(options.number("depth", 8));
+  std::map<std::int32_t, Share> shares;
   std::vector<std::unique_ptr<Lane>> lanes;
-  for (std::int64_t n = 0; n < options.number("connections", 1); ++n) {
-    lanes.push_back(std::make_unique<Lane>(Socket(host, port, 1000)));
+  for (const auto& [id, address] : placement.brokers) {
+    const std::vector<std::int32_t> led = placement.led_by(id);
+    if (led.empty()) continue;
+    Share& share = shares[id] = share_of(options, led);
+    for (std::int64_t n = 0; n < options.number("connections", 1); ++n) {
+      lanes.push_back(std::make_unique<Lane>(address, share));
+    }
   }
 
   std::int64_t records_sent = 0;
   std::int64_t wire_bytes = 0;
-  std::size_t next = 0;
+  std::int64_t requests = 0;
   std::int64_t due = 0;
   const std::int64_t began = now_ns();
   std::vector<pollfd> polled(lanes.size());
@@ -104,7 +121,8 @@ void produce(const Options& options) {
     for (std::size_t n = 0; n < lanes.size(); ++n) {
       Lane& lane = *lanes[n];
       if (lane.sending == nullptr && more && lane.in_flight < depth) {
-        lane.sending = &ready[next++ % ready.size()];
+        lane.sending = &lane.share.take();
+        ++requests;
         lane.sent = 0;
         ++lane.in_flight;
         ++due;
@@ -130,10 +148,10 @@ void produce(const Options& options) {
   const double seconds = static_cast<double>(now_ns() - began) / 1e9;
   std::printf(
       "{\"seconds\": %.6f, \"records\": %lld, \"bytes\": %lld, \"wire_bytes\": %lld, \"requests\": "
-      "%zu}\n",
+      "%lld}\n",
       seconds, static_cast<long long>(records_sent),
       static_cast<long long>(records_sent * record_bytes), static_cast<long long>(wire_bytes),
-      next);
+      static_cast<long long>(requests));
 }
 
 }  // namespace load

@@ -1,6 +1,6 @@
 #include "requests.h"
 
-#include <unistd.h>
+#include <algorithm>
 
 #include "bytes.h"
 
@@ -10,23 +10,7 @@ namespace {
 
 constexpr std::int16_t kProduce = 0;
 constexpr std::int16_t kFetch = 1;
-constexpr std::int16_t kMetadata = 3;
 constexpr std::int32_t kFetchBytesMax = 64 << 20;
-
-Writer begin(std::int16_t key, std::int16_t version) {
-  Writer frame;
-  frame.i32(0);  // size, set by finish
-  frame.i16(key);
-  frame.i16(version);
-  frame.i32(0);  // correlation id
-  frame.string("load");
-  return frame;
-}
-
-std::vector<std::uint8_t> finish(Writer&& frame) {
-  frame.patch_i32(0, static_cast<std::uint32_t>(frame.bytes().size() - 4));
-  return std::move(frame.bytes());
-}
 
 // Reads numbers off the socket, counting, so that a record section can be skipped unseen.
 class Stream {
@@ -44,11 +28,41 @@ class Stream {
   Socket& socket_;
 };
 
+// Behind the last record of the last batch that is there as a whole; -1 when none is.
+std::int64_t end_of_batches(const std::uint8_t* at, std::int64_t size) {
+  constexpr std::int64_t kHead = 8 + 4;                      // base offset, length of the rest
+  constexpr std::size_t kLastDelta = 8 + 4 + 4 + 1 + 4 + 2;  // its place in a batch
+  std::int64_t end = -1;
+  while (size >= kHead) {
+    const std::int64_t whole = kHead + read<std::int32_t>(at + 8);
+    if (size < whole) break;
+    end = read<std::int64_t>(at) + read<std::int32_t>(at + kLastDelta) + 1;
+    at += whole;
+    size -= whole;
+  }
+  return end;
+}
+
 }  // namespace
+
+Writer begin_frame(std::int16_t key, std::int16_t version) {
+  Writer frame;
+  frame.i32(0);  // size, set by finish_frame
+  frame.i16(key);
+  frame.i16(version);
+  frame.i32(0);  // correlation id
+  frame.string("load");
+  return frame;
+}
+
+std::vector<std::uint8_t> finish_frame(Writer&& frame) {
+  frame.patch_i32(0, static_cast<std::uint32_t>(frame.bytes().size() - 4));
+  return std::move(frame.bytes());
+}
 
 std::vector<std::uint8_t> produce_frame(const std::string& topic, std::int16_t acks,
                                         const std::vector<PartitionBatch>& batches) {
-  Writer frame = begin(kProduce, 7);
+  Writer frame = begin_frame(kProduce, 7);
   frame.i16(-1);  // no transactional id
   frame.i16(acks);
   frame.i32(30000);
@@ -60,24 +74,36 @@ std::vector<std::uint8_t> produce_frame(const std::string& topic, std::int16_t a
     frame.i32(static_cast<std::int32_t>(entry.batch->size()));
     frame.raw(*entry.batch);
   }
-  return finish(std::move(frame));
+  return finish_frame(std::move(frame));
+}
+
+std::int16_t produce_error(const std::vector<std::uint8_t>& answer) {
+  for (const WrittenTo& each : read_produce_answer(answer)) {
+    if (each.error != 0) return each.error;
+  }
+  return 0;
+}
+
+std::vector<WrittenTo> read_produce_answer(const std::vector<std::uint8_t>& answer) {
+  const std::uint8_t* at = answer.data() + 4 + 4;  // correlation id, topic count
+  at += 2 + read<std::int16_t>(at);
+  auto left = read<std::int32_t>(at);
+  std::vector<WrittenTo> found;
+  for (at += 4; left > 0; --left, at += 4 + 2 + 8 + 8 + 8) {
+    found.push_back({read<std::int32_t>(at), read<std::int16_t>(at + 4)});
+  }
+  return found;
 }
 
 void check_produce_answer(const std::vector<std::uint8_t>& answer) {
-  const std::uint8_t* at = answer.data() + 4 + 4;  // correlation id, topic count
-  at += 2 + read<std::int16_t>(at);
-  const auto partitions = read<std::int32_t>(at);
-  at += 4;
-  for (std::int32_t n = 0; n < partitions; ++n, at += 4 + 2 + 8 + 8 + 8) {
-    const auto error = read<std::int16_t>(at + 4);
-    if (error != 0) fail("Produce answered error " + std::to_string(error));
-  }
+  const std::int16_t error = produce_error(answer);
+  if (error != 0) fail("Produce answered error " + std::to_string(error));
 }
 
 std::vector<std::uint8_t> fetch_frame(const std::string& topic,
                                       const std::vector<FetchPlace>& places,
                                       std::int32_t partition_bytes_max, std::int32_t wait_ms) {
-  Writer frame = begin(kFetch, 11);
+  Writer frame = begin_frame(kFetch, 11);
   frame.i32(-1);  // a consumer, not a replica
   frame.i32(wait_ms);
   frame.i32(1);  // for one byte
@@ -97,7 +123,7 @@ std::vector<std::uint8_t> fetch_frame(const std::string& topic,
   }
   frame.i32(0);  // nothing forgotten
   frame.i16(0);  // no rack
-  return finish(std::move(frame));
+  return finish_frame(std::move(frame));
 }
 
 std::vector<Fetched> receive_fetch_answer(Socket& socket) {
@@ -128,64 +154,35 @@ std::vector<Fetched> receive_fetch_answer(Socket& socket) {
   return all;
 }
 
+std::vector<FetchedBatches> read_fetch_answer(const std::vector<std::uint8_t>& answer) {
+  const std::uint8_t* at = answer.data() + 4 + 4;  // correlation id, throttle time
+  const auto error = read<std::int16_t>(at);
+  if (error != 0) fail("Fetch answered error " + std::to_string(error));
+  at += 2 + 4;  // error, session
+  std::vector<FetchedBatches> found;
+  if (read<std::int32_t>(at) == 0) return found;
+  at += 4;
+  at += 2 + read<std::int16_t>(at);  // the one topic's name
+  auto left = read<std::int32_t>(at);
+  for (at += 4; left > 0; --left) {
+    FetchedBatches part{read<std::int32_t>(at), read<std::int16_t>(at + 4), -1};
+    at += 4 + 2 + 8 + 8 + 8;
+    at += 4 + 16 * std::max(0, read<std::int32_t>(at)) + 4;  // aborted ones, preferred replica
+    const std::int64_t size = std::max(0, read<std::int32_t>(at));
+    at += 4;
+    part.end_offset = end_of_batches(at, size);
+    at += size;
+    found.push_back(part);
+  }
+  return found;
+}
+
 std::vector<std::uint8_t> receive_answer(Socket& socket) {
   std::uint8_t size[4];
   socket.receive(size, sizeof size);
   std::vector<std::uint8_t> answer(read<std::uint32_t>(size));
   socket.receive(answer.data(), answer.size());
   return answer;
-}
-
-int await_topic(Socket& socket, const std::string& topic, int patience_ms) {
-  Writer frame = begin(kMetadata, 4);
-  frame.i32(1);
-  frame.string(topic);
-  frame.i8(1);  // may create
-  const auto request = finish(std::move(frame));
-  for (int waited_ms = 0; waited_ms <= patience_ms; ++waited_ms) {
-    socket.send_all(request.data(), request.size());
-    const auto answer = receive_answer(socket);
-    const std::uint8_t* at = answer.data() + 4 + 4;  // correlation id, throttle time
-    const auto brokers = read<std::int32_t>(at);
-    at += 4;
-    for (std::int32_t n = 0; n < brokers; ++n) {
-      at += 4;
-      at += 2 + read<std::int16_t>(at) + 4;  // host and port
-      const auto rack = read<std::int16_t>(at);
-      at += 2 + (rack > 0 ? rack : 0);
-    }
-    const auto cluster = read<std::int16_t>(at);
-    at += 2 + (cluster > 0 ? cluster : 0) + 4 + 4;  // controller, topic count
-    const auto error = read<std::int16_t>(at);
-    at += 2;
-    at += 2 + read<std::int16_t>(at) + 1;  // name, internal
-    const auto partitions = read<std::int32_t>(at);
-    at += 4;
-    bool led = error == 0 && partitions > 0;
-    for (std::int32_t n = 0; led && n < partitions; ++n) {
-      led = read<std::int16_t>(at) == 0;
-      at += 2 + 4 + 4;
-      at += 4 + 4 * read<std::int32_t>(at);
-      at += 4 + 4 * read<std::int32_t>(at);
-    }
-    if (led) return partitions;
-    ::usleep(1000);
-  }
-  fail("topic " + topic + " did not come");
-}
-
-void await_leaders(Socket& socket, const std::string& topic, int partitions, int patience_ms) {
-  std::vector<FetchPlace> places;
-  for (int n = 0; n < partitions; ++n) places.push_back({n, 0});
-  const auto frame = fetch_frame(topic, places, 1, 0);
-  for (int waited_ms = 0; waited_ms <= patience_ms; ++waited_ms) {
-    socket.send_all(frame.data(), frame.size());
-    bool served = true;
-    for (const Fetched& part : receive_fetch_answer(socket)) served = served && part.error == 0;
-    if (served) return;
-    ::usleep(1000);
-  }
-  fail("topic " + topic + " is not served");
 }
 
 }  // namespace load

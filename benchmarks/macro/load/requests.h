@@ -5,9 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "bytes.h"
 #include "socket.h"
 
 namespace load {
+
+// A request from its header on; the size comes first, with the bytes that finish_frame returns.
+Writer begin_frame(std::int16_t key, std::int16_t version);
+std::vector<std::uint8_t> finish_frame(Writer&& frame);
 
 struct PartitionBatch {
   std::int32_t partition;
@@ -18,6 +23,17 @@ struct PartitionBatch {
 std::vector<std::uint8_t> produce_frame(const std::string& topic, std::int16_t acks,
                                         const std::vector<PartitionBatch>& batches);
 constexpr std::size_t kCorrelationAt = 8;
+
+struct WrittenTo {
+  std::int32_t partition;
+  std::int16_t error;
+};
+
+// What a Produce v7 answer (without its size) says of each partition.
+std::vector<WrittenTo> read_produce_answer(const std::vector<std::uint8_t>& answer);
+
+// The first error of a Produce v7 answer (without its size); 0: every partition succeeded.
+std::int16_t produce_error(const std::vector<std::uint8_t>& answer);
 
 // Ends the program unless every partition of a Produce v7 answer (without its size) succeeded.
 void check_produce_answer(const std::vector<std::uint8_t>& answer);
@@ -43,14 +59,16 @@ struct Fetched {
 // Reads one Fetch v11 answer off the socket, the record bytes unseen.
 std::vector<Fetched> receive_fetch_answer(Socket& socket);
 
-// Asks for a topic's metadata until it exists with a leader everywhere (and so creates it, where
-// the broker does that); returns its number of partitions.
-int await_topic(Socket& socket, const std::string& topic, int patience_ms);
+struct FetchedBatches {
+  std::int32_t partition;
+  std::int16_t error;
+  std::int64_t end_offset;  // behind the last whole batch; -1: none came
+};
 
-// Asks until every partition's leader serves it: Kafka's own metadata runs ahead of that.
-void await_leaders(Socket& socket, const std::string& topic, int partitions, int patience_ms);
+// The same from an answer that was received whole (without its size), with the offsets that came.
+std::vector<FetchedBatches> read_fetch_answer(const std::vector<std::uint8_t>& answer);
 
-// One answer's bytes, without its size and correlation id.
+// One answer's bytes, without its size.
 std::vector<std::uint8_t> receive_answer(Socket& socket);
 
 }  // namespace load
