@@ -63,11 +63,18 @@ class Rates:
 
     def _warm_up(self, cluster):
         """Long enough for the JVMs' compilers; Strandline gets the same."""
-        cluster.create("warm-up", WARM_UP_PARTITIONS)
         case = Case(1000, WARM_UP_PARTITIONS, "all")
-        self._meter.produce(cluster, "warm-up", case, self._options.warm_up_bytes, BROKERS)
-        self._meter.load(cluster, "end-to-end", topic="warm-up", rate=500, seconds=3)
-        cluster.delete("warm-up")
+        for topic, run in {
+            "warm-up-rate": lambda topic: self._meter.produce(
+                cluster, topic, case, self._options.warm_up_bytes, BROKERS
+            ),
+            "warm-up-latency": lambda topic: self._meter.load(
+                cluster, "end-to-end", topic=topic, rate=500, seconds=3
+            ),
+        }.items():  # fmt: skip
+            cluster.create(topic, WARM_UP_PARTITIONS)
+            run(topic)
+            cluster.delete(topic)
 
     def _with_topic(self, cluster, partitions, configs, body):
         """body(topic) on a topic of its own, which never had a namesake."""
