@@ -66,7 +66,11 @@ ControllerServer::~ControllerServer() = default;
 void ControllerServer::gained_control() {
   if (closed_) return;
   sessions_.emplace(config_.sessions);
-  sessions_->on_became_active(steady_now(), node_.controller().image().brokers);
+  std::optional<DeposedController> before;
+  if (const auto& heard = node_.quorum().heard_leader()) {
+    before = DeposedController{heard->key.node, heard->at};
+  }
+  sessions_->on_became_active(steady_now(), node_.controller().image().brokers, before);
   // Whoever went together with the last controller is found out at once.
   for (const auto& [id, broker] : node_.controller().image().brokers) {
     const bool is_near = id == config_.self || broker.fenced || is_connected_(id);

@@ -53,13 +53,20 @@ void BrokerSessions::on_timeout(Instant now) {
 
 // --- terms of the controller
 
-void BrokerSessions::on_became_active(Instant now, const std::map<BrokerId, BrokerImage>& brokers) {
+void BrokerSessions::on_became_active(Instant now, const std::map<BrokerId, BrokerImage>& brokers,
+                                      std::optional<DeposedController> before) {
   on_resigned();
   awake_ = now;
   for (const auto& [id, image] : brokers) {
     Broker& broker = brokers_[id];
     broker.epoch = image.broker_epoch;
-    if (!image.fenced) broker.session = Session{.end = now + config_.session_timeout};
+    if (image.fenced) continue;
+    broker.session = Session{.end = now + config_.session_timeout};
+    if (!before || before->broker != id) continue;
+    // After that long nobody heard anybody, and all come back one by one.
+    if (now - before->heard > 2 * config_.session_timeout) continue;
+    const Instant end = before->heard + config_.session_timeout;
+    broker.session->end = std::min(broker.session->end, std::max(end, now + config_.deposed_wait));
   }
 }
 

@@ -33,6 +33,8 @@ namespace strandline {
 struct BrokerSessionsConfig {
   // Four heartbeats, which come each 250 ms: three may be lost or late.
   Duration session_timeout = std::chrono::milliseconds{1000};
+  // What the controller before has at least, of which nothing is left of its session: a heartbeat.
+  Duration deposed_wait = std::chrono::milliseconds{300};
   Duration probe_interval = std::chrono::milliseconds{100};  // between probes of one broker, least
   Duration wake_interval = std::chrono::milliseconds{100};
   // A call that comes later than asked by more than this shows that the controller stood still.
@@ -80,14 +82,22 @@ struct FenceBroker {
 
 using SessionEffect = std::variant<ProbeBroker, FenceBroker>;
 
+// The controller before, and when its successor heard it last.
+struct DeposedController {
+  BrokerId broker;
+  Instant heard;
+};
+
 class BrokerSessions {
  public:
   // Until on_became_active() nobody is known and nothing is asked for.
   explicit BrokerSessions(const BrokerSessionsConfig& config) : config_(config) {}
 
   // A new active controller has heard from nobody yet: every broker that is not fenced has a whole
-  // session from here on. Fenced ones get theirs with their first heartbeat.
-  void on_became_active(Instant now, const std::map<BrokerId, BrokerImage>& brokers);
+  // session from here on. Fenced ones get theirs with their first heartbeat. The controller before
+  // was silent for so long that another was elected: that counts.
+  void on_became_active(Instant now, const std::map<BrokerId, BrokerImage>& brokers,
+                        std::optional<DeposedController> before = {});
   void on_resigned();
 
   // An epoch that is known already, or older than that, changes nothing.

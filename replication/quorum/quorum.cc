@@ -30,7 +30,7 @@ Quorum::Quorum(Instant now, QuorumConfig config, QuorumStart start, std::uint64_
 }
 
 Duration Quorum::random_timeout() {
-  const auto span = static_cast<std::uint64_t>(config_.election_timeout.count());
+  const auto span = static_cast<std::uint64_t>(config_.election_spread.count());
   return config_.election_timeout + Duration{static_cast<Duration::rep>(prng_.below(span))};
 }
 

@@ -43,9 +43,10 @@ namespace strandline {
 
 struct QuorumConfig {
   ReplicaKey self;
-  // Without a word from the leader for this long a voter asks for votes; each time a random time
-  // up to twice this. A leader that has not heard from a majority for this long gives up.
+  // Without a word from the leader for this long, and a random time of up to the spread, a voter asks
+  // for votes. A leader that has not heard from a majority for this long gives up.
   Duration election_timeout = std::chrono::milliseconds{1000};
+  Duration election_spread = std::chrono::milliseconds{1000};
   Duration heartbeat_interval = std::chrono::milliseconds{200};
   // A voter whose connection to the leader broke, or that has no leader and is connected to somebody
   // again, waits for up to this long, not for the time-out.
@@ -198,6 +199,12 @@ class Quorum {
   // decided, or decides, comes later. None: it does not lead, or no majority has answered yet. A
   // follower's answer proves it for when the question was sent (Ongaro 2014, section 6.4).
   std::optional<Instant> led_at(Instant now) const;
+  // Another that led, and when it was heard last; none: not since the start, or since it led itself.
+  struct HeardLeader {
+    ReplicaKey key;
+    Instant at;
+  };
+  const std::optional<HeardLeader>& heard_leader() const { return heard_leader_; }
   Offset log_end() const { return log_.end().offset; }
   Offset committed() const { return committed_; }
   Offset flushed() const { return flushed_; }
@@ -314,7 +321,7 @@ class Quorum {
 
   // A follower's.
   std::optional<ReplicaKey> leader_;
-  Instant heard_leader_{};
+  std::optional<HeardLeader> heard_leader_;
   bool leader_lost_ = false;                  // its connection broke since
   std::uint64_t round_ = 0;                   // of the leader's latest request
   Offset matched_{0};                         // up to here the log is known to be the leader's

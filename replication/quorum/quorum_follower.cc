@@ -22,7 +22,7 @@ bool Quorum::accept_leader(Instant now, LeaderEpoch epoch, const ReplicaKey& lea
   }
   if (epoch == vote_.epoch && (leads() || (leader_ && leader_ != leader))) return false;
   if (epoch > vote_.epoch || role_ != QuorumRole::follower || !leader_) follow(now, epoch, leader);
-  heard_leader_ = now;
+  heard_leader_ = HeardLeader{leader, now};
   leader_lost_ = false;
   deadline_ = now + random_timeout();
   return true;

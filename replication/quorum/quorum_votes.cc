@@ -38,7 +38,8 @@ bool Quorum::may_lead() const {
 
 bool Quorum::has_fresh_leader(Instant now) const {
   if (leads()) return true;
-  return leader_ && !leader_lost_ && now - heard_leader_ < config_.election_timeout;
+  return leader_ && !leader_lost_ && heard_leader_ &&
+         now - heard_leader_->at < config_.election_timeout;
 }
 
 void Quorum::set_leader(LeaderEpoch epoch, std::optional<ReplicaKey> leader) {
@@ -54,6 +55,7 @@ void Quorum::set_leader(LeaderEpoch epoch, std::optional<ReplicaKey> leader) {
 
 void Quorum::follow(Instant now, LeaderEpoch epoch, std::optional<ReplicaKey> leader) {
   set_leader(epoch, std::move(leader));
+  if (leads()) heard_leader_.reset();  // whoever led before was heard long ago
   role_ = QuorumRole::follower;
   leader_lost_ = false;
   round_ = 0;

@@ -65,6 +65,7 @@ class NodeHarness {
           thread.loop, worker, disk, std::move(log).value(), std::move(start),
           MetadataNode::Config{.quorum = {.self = key,
                                           .election_timeout = std::chrono::milliseconds{150},
+                                          .election_spread = std::chrono::milliseconds{150},
                                           .heartbeat_interval = std::chrono::milliseconds{30}},
                                .controller = {.self = key.node},
                                .cluster_id = metadata_cluster(),

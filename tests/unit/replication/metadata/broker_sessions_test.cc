@@ -128,6 +128,31 @@ TEST_CASE("BrokerSessions: a new active controller gives every unfenced broker a
   CHECK(t.fenced == Fenced{t.fence(1, FenceReason::silence), t.fence(3, FenceReason::silence, 7)});
 }
 
+TEST_CASE("BrokerSessions: the controller before has what its silence has left of its session",
+          "[sessions]") {
+  SessionsHarness t;
+  std::map<BrokerId, BrokerImage> all;
+  for (const int id : {1, 2}) all[BrokerId{id}] = {.id = BrokerId{id}, .broker_epoch = 5};
+  const auto fenced_after = [&](Duration silence) {
+    t.sessions.on_became_active(t.now, all, DeposedController{BrokerId{2}, t.now - silence});
+    for (Duration passed{};; passed += milliseconds{1}) {
+      if (passed.count() % milliseconds{250}.count() == 0) t.heartbeat(1);
+      t.pass(milliseconds{1});
+      if (!t.fenced.empty()) return passed + milliseconds{1};
+    }
+  };
+  SECTION("all but what it was silent") {
+    CHECK(fenced_after(milliseconds{600}) == milliseconds{400});
+  }
+  SECTION("time for a heartbeat at least") {
+    CHECK(fenced_after(milliseconds{1500}) == milliseconds{300});
+  }
+  SECTION("a whole one when nobody led for long: it was not for its silence") {
+    CHECK(fenced_after(milliseconds{5000}) == milliseconds{1000});
+  }
+  CHECK(t.fenced == Fenced{t.fence(2, FenceReason::silence)});
+}
+
 TEST_CASE("BrokerSessions: without a term nobody is known and nothing is asked for", "[sessions]") {
   SessionsHarness t;
   t.lose_connection(1);

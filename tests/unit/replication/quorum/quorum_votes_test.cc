@@ -156,6 +156,18 @@ TEST_CASE("Quorum: whoever hears a leader lets nobody disturb it", "[quorum]") {
   }
 }
 
+TEST_CASE("Quorum: a leader knows whom it follows, and when that one was heard", "[quorum]") {
+  QuorumHarness t{{}};
+  CHECK_FALSE(t.core->heard_leader());
+  t.hear(t.from_leader(2, 3, log_end(-1, 0)));
+  const Instant heard = t.now;
+  t.now = t.core->next_timeout();
+  t.core->on_timeout(t.now);
+  REQUIRE(t.core->heard_leader());
+  CHECK(t.core->heard_leader()->key.node == BrokerId{2});
+  CHECK(t.core->heard_leader()->at == heard);
+}
+
 TEST_CASE("Quorum: a voter without a leader asks for votes soon after somebody is back",
           "[quorum]") {
   QuorumHarness t{{}};
