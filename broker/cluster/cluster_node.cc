@@ -491,7 +491,7 @@ void ClusterNode::shard_is_stuck(std::size_t shard) {
       if (is_led_there) request.places.push_back({topic->id, index});
     }
   }
-  if (request.places.empty()) return;
+  if (request.places.empty() || image->feature_level() < kStallRequestLevel) return;
   client_->ask(std::move(request), kStallWait, [](const ControllerOutcome&) {});
 }
 

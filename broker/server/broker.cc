@@ -221,6 +221,8 @@ void Broker::State::make_threads() {
                    },
                .report_stall =
                    [this](Shard& home, const PartitionKey& key) {
+                     // The controller may be of a program that does not know the request.
+                     if (home.image()->feature_level() < kStallRequestLevel) return;
                      report_trouble<StallRequest>(home, key);
                    }});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);

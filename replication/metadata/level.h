@@ -5,6 +5,7 @@
 //   1   topics, configs and producer ids of a lone broker
 //   2   eligible leader replicas, reassignments, replicas that cut their logs
 //   3   voters and terms
+//   4   a leader whose disk stalls says so to the controller (StallRequest)
 //
 // Thread   any: constants
 #pragma once
@@ -17,7 +18,10 @@ namespace strandline {
 inline constexpr std::string_view kMetadataVersionFeature = "metadata.version";
 
 // The level that this program takes a cluster to, and the newest that it can read. Where it is
-// raised, the commit before becomes that of tests/upgrade/previous.
-inline constexpr std::int32_t kMetadataVersion = 3;
+// raised, the commit before becomes that of tests/upgrade/previous.toml.
+inline constexpr std::int32_t kMetadataVersion = 4;
+
+// Those that something asks for; the others have to be there already.
+inline constexpr std::int32_t kStallRequestLevel = 4;
 
 }  // namespace strandline
