@@ -13,6 +13,7 @@ constexpr std::string_view kDeleteSuffix = "-delete";
 constexpr std::string_view kStraySuffix = "-stray";
 constexpr std::string_view kDamagedSuffix = "-damaged-";
 constexpr std::string_view kIdentityFile = "/partition.metadata";
+constexpr std::string_view kUnfinishedSuffix = ".new";
 constexpr std::string_view kLacksRecordsFile = "/lacks.records";
 constexpr std::string_view kIdentityPrefix = "version: 0\ntopic_id: ";
 constexpr std::string_view kRecordsSuffix = ".log";
@@ -26,13 +27,17 @@ std::string name_apart(const std::string& directory, const Uuid& owner, std::str
   return to_text(owner) + "." + index + std::string{suffix};
 }
 
+// It gets its name once its bytes are on the disk: who sees it after a crash, before a power loss,
+// may go by it.
 Result<void> write_identity(Disk& disk, const std::string& directory, const Uuid& topic_id) {
-  STRANDLINE_TRY(const auto file,
-                 disk.open(directory + std::string{kIdentityFile}, OpenMode::create_or_open));
+  const std::string path = directory + std::string{kIdentityFile};
+  const std::string unfinished = path + std::string{kUnfinishedSuffix};
+  STRANDLINE_TRY(const auto file, disk.open(unfinished, OpenMode::create_or_open));
   const std::string text = std::string{kIdentityPrefix} + to_text(topic_id) + "\n";
   STRANDLINE_TRYV(file->truncate(0));  // what an interrupted creation left
   STRANDLINE_TRYV(file->write_at(0, as_bytes(text)));
   STRANDLINE_TRYV(file->sync());
+  STRANDLINE_TRYV(disk.rename(unfinished, path));
   STRANDLINE_TRYV(disk.sync_directory(directory));
   return success();
 }
@@ -117,9 +122,9 @@ Result<void> claim_partition_directory(Disk& disk, const std::string& directory,
   STRANDLINE_TRY(const bool claimed, make_room(disk, directory, topic_id, reporter));
   if (claimed) return success();
   STRANDLINE_TRYV(disk.create_directories(directory));
-  STRANDLINE_TRYV(write_identity(disk, directory, topic_id));
+  // Before the identity, which tells the next claim that nothing of this is left to do.
   STRANDLINE_TRYV(disk.sync_directory(""));
-  return success();
+  return write_identity(disk, directory, topic_id);
 }
 
 Result<void> replace_damaged_directory(Disk& disk, const std::string& directory,

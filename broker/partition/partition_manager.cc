@@ -13,6 +13,9 @@
 namespace strandline {
 namespace {
 
+// After the disk refused to open a log.
+constexpr Duration kOpenAgain = std::chrono::seconds{1};
+
 // Who cannot tell does not vouch.
 bool does_lack(const Result<bool>& lacks) { return !lacks || lacks.value(); }
 
@@ -47,8 +50,12 @@ bool PartitionManager::may_fill_again(const PartitionKey& key,
   const auto counts = [this](const std::vector<BrokerId>& brokers) {
     return std::ranges::find(brokers, shard_.broker_id()) != brokers.end();
   };
-  return damaged_.contains(key) && partition.leader != kNoBroker &&
-         partition.leader != shard_.broker_id() && !counts(partition.isr) && !counts(partition.elr);
+  if (!damaged_.contains(key)) return false;
+  // A leader that knows what this log had in its term may take it back for that at any moment.
+  const Partition* const here = shard_.partitions().find(key);
+  const bool is_known = here != nullptr && here->leader_epoch() >= partition.leader_epoch;
+  return !is_known && partition.leader != kNoBroker && partition.leader != shard_.broker_id() &&
+         !counts(partition.isr) && !counts(partition.elr);
 }
 
 void PartitionManager::fill_again(const std::shared_ptr<Opening>& opening, const TopicPtr& topic,
@@ -60,6 +67,7 @@ void PartitionManager::fill_again(const std::shared_ptr<Opening>& opening, const
   ++opening->outstanding;
   Partition& leaving = *partition;
   leaving.abandon(make_error_code(Errc::not_leader_or_follower));
+  last_streams_[key] = leaving.last_stream();
   leaving.after_cut([this, opening, topic, index, partition = std::move(partition)] {
     open_partition(opening, topic, index, Records::put_aside);
     opened_one(opening);
@@ -160,12 +168,17 @@ PartitionManager::OpenedLog PartitionManager::open_log(const TopicImage& topic,
 void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
                                   std::shared_ptr<const TopicConfig> config, OpenedLog opened) {
   const PartitionKey key{topic.id, index};
-  if (!opened.log || opened.lacks_records) findings_.damaged.push_back(key);
+  const bool is_known = std::ranges::find(findings_.damaged, key) != findings_.damaged.end();
+  if ((!opened.log || opened.lacks_records) && !is_known) findings_.damaged.push_back(key);
   if (!opened.log) {
     shard_.partitions().insert_offline(key);
-    if (opened.log.error() == make_error_code(Errc::corrupt_file)) damaged_.insert(key);
-    log_line(
-        LogLevel::error, "partition", "the log does not open; the partition is offline",
+    if (opened.log.error() == make_error_code(Errc::corrupt_file)) {
+      damaged_.insert(key);
+    } else {
+      shard_.loop().after(kOpenAgain, [this, key] { open_again(key); });
+    }
+    log_limited(
+        LogLevel::error, "partition", "open", "the log does not open; the partition is offline",
         {{"topic", topic.name}, {"partition", index}, {"error", opened.log.error().message()}});
     return;
   }
@@ -177,7 +190,38 @@ void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
   auto partition =
       std::make_shared<Partition>(shard_, topic.name, key, std::move(config), std::move(log));
   if (opened.lacks_records) partition->set_needs_catch_up();
+  if (const auto before = last_streams_.extract(key)) partition->go_on_after(before.mapped());
   shard_.partitions().insert(key, std::move(partition));
+}
+
+// The disk may have been full, or have failed for a moment. Opening goes by what is on the disk and
+// not by what was written before: it may be tried again where a sync may not.
+void PartitionManager::open_again(const PartitionKey& key) {
+  const std::shared_ptr<const MetadataImage> image = shard_.image();
+  const TopicPtr topic = image->topic(key.topic_id);
+  if (topic == nullptr || !shard_.partitions().offline().contains(key)) return;
+  const auto config = std::make_shared<const TopicConfig>(
+      topic_config(*image, *topic, shard_.broker_id(), shard_.settings().topic_defaults));
+  shard_.disk_pool().submit([this, key, topic, config] {
+    OpenedLog opened = open_log(*topic, key.partition, *config, Records::kept);
+    shard_.loop().post([this, key, topic, config, log = std::move(opened)]() mutable {
+      opened_again(key, *topic, config, std::move(log));
+    });
+  });
+}
+
+void PartitionManager::opened_again(const PartitionKey& key, const TopicImage& topic,
+                                    const std::shared_ptr<const TopicConfig>& config,
+                                    OpenedLog opened) {
+  // It may have been taken away from here meanwhile.
+  if (!shard_.partitions().offline().contains(key)) return;
+  shard_.partitions().extract(key);
+  log_opened(topic, key.partition, config, std::move(opened));
+  Partition* const partition = shard_.partitions().find(key);
+  const TopicPtr now = shard_.image()->topic(key.topic_id);
+  if (partition == nullptr || now == nullptr) return;
+  partition->set_config(shard_.topic_config(*now));
+  partition->set_view(view_of(*shard_.image(), *now, key.partition));
 }
 
 PartitionView PartitionManager::view_of(const MetadataImage& image, const TopicImage& topic,

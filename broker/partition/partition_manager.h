@@ -30,7 +30,8 @@ class PartitionManager {
   PartitionManager(Shard& shard, Disk& disk, Checkpoint& checkpoint, DamageReporter& reporter);
 
   // Brings the shard to `image` and calls `applied` on the shard when it serves it. A partition
-  // whose log cannot be opened is served as offline: its requests answer KAFKA_STORAGE_ERROR. But
+  // whose log cannot be opened is served as offline: its requests answer KAFKA_STORAGE_ERROR; where
+  // the disk refused, it is tried again now and then. But
   // where another broker leads, a damaged log is put aside, and an empty one follows that leader.
   // One call at a time.
   void apply(std::shared_ptr<const MetadataImage> image, std::function<void()> applied);
@@ -61,6 +62,9 @@ class PartitionManager {
                   PartitionIndex index);
   void log_opened(const TopicImage& topic, PartitionIndex index,
                   std::shared_ptr<const TopicConfig> config, OpenedLog opened);
+  void open_again(const PartitionKey& key);
+  void opened_again(const PartitionKey& key, const TopicImage& topic,
+                    const std::shared_ptr<const TopicConfig>& config, OpenedLog opened);
   void opened_one(const std::shared_ptr<Opening>& opening);
   void show_views(const MetadataImage* before, const MetadataImage& image);
   void remove_partition(std::shared_ptr<Partition> partition);
@@ -78,6 +82,8 @@ class PartitionManager {
   std::map<PartitionKey, std::vector<Task>> leaving_;
   // Replicas with damaged records, until others lead and this one may begin anew.
   std::set<PartitionKey> damaged_;
+  // Of replicas that begin anew, see Partition::last_stream().
+  std::map<PartitionKey, StreamId> last_streams_;
   std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows
 };
 

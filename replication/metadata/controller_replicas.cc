@@ -165,21 +165,28 @@ std::vector<MetadataRecord> Controller::note_damage(BrokerId broker, std::int64_
                                                     std::span<const PartitionPlace> places) const {
   const BrokerImage* known = image().broker(broker);
   if (known == nullptr || known->broker_epoch != broker_epoch) return {};
-  BrokerFindings findings;
+  std::vector<MetadataRecord> records;
   for (const PartitionPlace& place : places) {
     const Found found = find(image(), place);
-    if (found.partition == nullptr) continue;
+    if (found.partition == nullptr || !is_complete(*found.partition, broker)) continue;
     const auto can_take_over = [&](BrokerId id) {
       const BrokerImage* other = image().broker(id);
       return id != broker && is_complete(*found.partition, id) && other != nullptr &&
              other->can_lead();
     };
     // Where it is all there is, most of its records are still of use.
-    if (std::ranges::any_of(found.partition->replicas, can_take_over)) {
-      findings.damaged.push_back(place);
-    }
+    if (std::ranges::none_of(found.partition->replicas, can_take_over)) continue;
+    // It is about to throw its log away; a leader that has seen it whole in this term would take it
+    // back into the ISR meanwhile.
+    change(
+        *found.topic, place.partition, broker, known->can_lead(),
+        [&](PartitionChange& next, const PartitionImage&) {
+          next.forget(broker);
+          next.begin_term();
+        },
+        records);
   }
-  return note_findings(broker, findings);
+  return records;
 }
 
 std::vector<MetadataRecord> Controller::note_stall(BrokerId broker, std::int64_t broker_epoch,

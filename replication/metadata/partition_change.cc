@@ -216,7 +216,8 @@ std::optional<PartitionImage> PartitionChange::next() const {
   if (state.isr.size() >= least) state.elr.clear();
   // A leader knows the replicas of its term: others make another one.
   const bool same_replicas = std::ranges::is_permutation(state.replicas, before_.replicas);
-  if (state.leader != before_.leader || !same_replicas) ++state.leader_epoch;
+  const bool is_other = state.leader != before_.leader || !same_replicas;
+  if (is_other || begins_term_) ++state.leader_epoch;
   if (state == before_) return std::nullopt;
   ++state.partition_epoch;
   return state;

@@ -56,6 +56,9 @@ class PartitionChange {
   // Its log lacks something, or may: it is complete no more.
   void forget(BrokerId broker);
 
+  // A new term, under the same leader too: what that one knows of the replicas' logs is no good.
+  void begin_term() { begins_term_ = true; }
+
   // Replicas change to `target`: those that are new join first, those that go stay until the new
   // ones are in sync. With no change but the order that is done at once.
   void reassign(std::span<const BrokerId> target);
@@ -99,6 +102,7 @@ class PartitionChange {
   Election how_ = Election::if_needed;
   bool keeps_ = false;
   bool waits_ = true;
+  bool begins_term_ = false;
 };
 
 }  // namespace strandline

@@ -53,6 +53,33 @@ TEST_CASE("partition directory: a claimed one is its topic's, also after a power
   CHECK(t.exists(kRecords));
 }
 
+TEST_CASE("partition directory: a claim that a crash interrupted holds after the next one",
+          "[partition]") {
+  for (int call = 1; call <= 12; ++call) {
+    DirectoryHarness t;
+    INFO("the process ends at call " << call);
+    int left = call;
+    t.disk.on_operation([&](DiskCall, const std::string&) {
+      if (--left == 0) throw CrashNow{};
+    });
+    try {
+      (void)t.claim("t-0", t.ours);
+    } catch (const CrashNow&) {
+    }
+    t.disk.on_operation(nullptr);
+    t.disk.crash(CrashModel::process_kill());
+    REQUIRE(t.claim("t-0", t.ours).has_value());
+    // As the log does with its first records.
+    t.write(kRecords, "records");
+    REQUIRE(t.disk.sync_directory("t-0").has_value());
+    t.lose_power();
+    REQUIRE(t.exists(kRecords));
+    REQUIRE(t.claim("t-0", t.ours).has_value());
+    CHECK(t.exists(kRecords));
+    CHECK(t.damages.files.empty());
+  }
+}
+
 TEST_CASE("partition directory: records of another topic of the name are kept as a stray",
           "[partition]") {
   DirectoryHarness t;

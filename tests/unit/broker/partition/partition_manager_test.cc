@@ -206,6 +206,20 @@ TEST_CASE("PartitionManager: a log that does not open is offline, all others are
   t.on_shard([&] { CHECK(t.shard.partitions().offline().empty()); });
 }
 
+TEST_CASE("PartitionManager: a log that the disk refused to open is opened later",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  ManagerHarness t{disk};
+  const Uuid id = t.create("late");
+  disk.plan({.call = DiskCall::sync_directory, .path_part = "late-0"});
+  t.apply();
+  t.on_shard([&] { CHECK(t.shard.partitions().offline().contains({id, PartitionIndex{0}})); });
+  REQUIRE(t.reaches([&] { return t.find(id) != nullptr && t.find(id)->leads(); }));
+  t.on_shard([&] { CHECK(t.shard.partitions().offline().empty()); });
+  t.produce(id);
+  CHECK(t.reaches_synced(id));
+}
+
 TEST_CASE("PartitionManager: only what this broker has a replica of is opened here",
           "[partition_manager]") {
   SimDisk disk{1};
