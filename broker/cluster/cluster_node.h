@@ -99,6 +99,8 @@ class ClusterNode {
 
   ShardLoop& loop() { return loop_; }
   const RpcMetrics& metrics() const { return metrics_; }
+  // On the loop; nullptr: this broker has not found its cluster yet.
+  const MetadataNode* metadata() const { return node_.get(); }
   // Who this broker is to the others. Constant from the first image on.
   RpcIdentity identity() const { return context_.self; }
   // Where others reach it; none: nowhere.

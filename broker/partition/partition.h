@@ -118,11 +118,6 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Its records are damaged, or it cannot know that it has them all: it says so to its leader until
   // it is in sync again.
   void set_needs_catch_up() { needs_catch_up_ = true; }
-  // The last stream that it opened as a follower; and that of whoever was here before in this
-  // process: a leader takes streams of one start with the same number, or a lower one, for old
-  // ones.
-  StreamId last_stream() const { return last_stream_; }
-  void go_on_after(StreamId last_stream) { last_stream_ = last_stream; }
 
   BrokerId leader_id() const { return leader_id_; }  // that it believes in; kNoBroker: none
   LeaderEpoch leader_epoch() const { return leader_epoch_; }

@@ -51,7 +51,8 @@ bool PartitionManager::may_fill_again(const PartitionKey& key,
     return std::ranges::find(brokers, shard_.broker_id()) != brokers.end();
   };
   if (!damaged_.contains(key)) return false;
-  // A leader that knows what this log had in its term may take it back for that at any moment.
+  // A leader that knows what this log had in its term may take it back for that at any moment, and
+  // takes streams that begin to count anew for old ones.
   const Partition* const here = shard_.partitions().find(key);
   const bool is_known = here != nullptr && here->leader_epoch() >= partition.leader_epoch;
   return !is_known && partition.leader != kNoBroker && partition.leader != shard_.broker_id() &&
@@ -67,7 +68,6 @@ void PartitionManager::fill_again(const std::shared_ptr<Opening>& opening, const
   ++opening->outstanding;
   Partition& leaving = *partition;
   leaving.abandon(make_error_code(Errc::not_leader_or_follower));
-  last_streams_[key] = leaving.last_stream();
   leaving.after_cut([this, opening, topic, index, partition = std::move(partition)] {
     open_partition(opening, topic, index, Records::put_aside);
     opened_one(opening);
@@ -190,7 +190,6 @@ void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
   auto partition =
       std::make_shared<Partition>(shard_, topic.name, key, std::move(config), std::move(log));
   if (opened.lacks_records) partition->set_needs_catch_up();
-  if (const auto before = last_streams_.extract(key)) partition->go_on_after(before.mapped());
   shard_.partitions().insert(key, std::move(partition));
 }
 

@@ -82,8 +82,6 @@ class PartitionManager {
   std::map<PartitionKey, std::vector<Task>> leaving_;
   // Replicas with damaged records, until others lead and this one may begin anew.
   std::set<PartitionKey> damaged_;
-  // Of replicas that begin anew, see Partition::last_stream().
-  std::map<PartitionKey, StreamId> last_streams_;
   std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows
 };
 

@@ -120,7 +120,10 @@ class RpcPeer : public std::enable_shared_from_this<RpcPeer> {
   void connect_to(const boost::asio::ip::tcp::endpoint& endpoint);
   void connected();
   void failed_to_connect(ErrorCode error);
+
+  // greeting: rpc_peer_greet.cc
   void wait_and_connect(Duration wait);
+  void say_hello(boost::asio::ip::tcp::socket socket);
   void greet(const RpcMessage& message);
   void be_refused(const RpcRefusal& refusal);
   void refuse(const RpcRefusal& refusal);

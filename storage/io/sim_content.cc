@@ -27,6 +27,11 @@ bool SimContent::is_resident(std::uint64_t position, std::uint64_t length) const
   return true;
 }
 
+bool SimContent::is_on_device(std::uint64_t position, ByteView bytes) const {
+  return position + bytes.size() <= device_.size() &&
+         std::equal(bytes.begin(), bytes.end(), device_.begin() + static_cast<long>(position));
+}
+
 void SimContent::make_resident(std::uint64_t position, std::uint64_t length) {
   const std::uint64_t end = std::min<std::uint64_t>(position + length, cached_.size());
   for (std::uint64_t page = page_of(position); page * kPage < end; ++page) {

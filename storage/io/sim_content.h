@@ -52,6 +52,9 @@ class SimContent {
 
   void sync();
 
+  // Whether the device has these bytes there: what a power loss leaves in any case.
+  bool is_on_device(std::uint64_t position, ByteView bytes) const;
+
   // A failed sync: some pages (the Prng decides which) reached the device, the others never will,
   // but all count as clean now and the cache goes on showing them.
   void sync_failed(Prng& prng);

@@ -107,14 +107,15 @@ int SimDisk::planned_error(DiskCall call, const std::string& path) {
   return 0;
 }
 
-std::shared_ptr<SimDisk::Node> SimDisk::find(std::string_view path) const {
+std::shared_ptr<SimDisk::Node> SimDisk::find(std::string_view path, View view) const {
   std::shared_ptr<Node> node = root_;
   if (path == ".") return node;
   while (!path.empty()) {
     if (!node->is_directory) return nullptr;
     const std::size_t slash = path.find('/');
-    const auto entry = node->names.find(path.substr(0, slash));
-    if (entry == node->names.end()) return nullptr;
+    const Node::Names& names = view == View::durable ? node->durable_names : node->names;
+    const auto entry = names.find(path.substr(0, slash));
+    if (entry == names.end()) return nullptr;
     node = entry->second;
     path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
   }
@@ -361,6 +362,12 @@ bool SimDisk::flip_bit(std::string_view path, std::uint64_t position, unsigned b
   if (node == nullptr || node->is_directory || position >= node->content.size()) return false;
   node->content.flip_bit(position, bit, in_cache_too);
   return true;
+}
+
+bool SimDisk::has_durably(std::string_view path, std::uint64_t position, ByteView bytes) const {
+  const std::lock_guard lock{mutex_};
+  const auto node = find(path, View::durable);
+  return node != nullptr && !node->is_directory && node->content.is_on_device(position, bytes);
 }
 
 std::uint64_t SimDisk::count(DiskCall call) const {

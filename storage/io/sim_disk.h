@@ -102,6 +102,9 @@ class SimDisk final : public Disk {
   // file is not there or shorter.
   bool flip_bit(std::string_view path, std::uint64_t position, unsigned bit, bool in_cache_too);
 
+  // Whether a power loss at this moment would leave these bytes there, under that name.
+  bool has_durably(std::string_view path, std::uint64_t position, ByteView bytes) const;
+
   std::uint64_t count(DiskCall call) const;
   std::uint64_t used_bytes() const;
 
@@ -120,7 +123,8 @@ class SimDisk final : public Disk {
   // Runs the hook, then takes the mutex and counts the call. An error: the call fails with it.
   Result<void> begin(DiskCall call, const std::string& path, std::unique_lock<std::mutex>& lock);
   int planned_error(DiskCall call, const std::string& path);
-  std::shared_ptr<Node> find(std::string_view path) const;
+  enum class View : std::uint8_t { running, durable };
+  std::shared_ptr<Node> find(std::string_view path, View view = View::running) const;
   Result<std::shared_ptr<Node>> find_directory(std::string_view path) const;
   Result<void> rename_locked(const std::string& from, const std::string& to);
   // Sets or (null) removes a name, for now only in memory.

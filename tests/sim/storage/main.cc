@@ -1,8 +1,8 @@
-// strandline_sim: runs the storage simulation for one seed or many.
+// strandline_sim_storage: runs the storage simulation for one seed or many.
 //
-//   strandline_sim --seed 41              repeats that run exactly; --trace tells each action
-//   strandline_sim --seeds 2000           seeds 0 to 1999 (or from --seed on)
-//   strandline_sim --plant NAME           with a mistake made on purpose: some seed must fail
+//   strandline_sim_storage --seed 41      repeats that run exactly; --trace tells each action
+//   strandline_sim_storage --seeds 2000   seeds 0 to 1999 (or from --seed on)
+//   strandline_sim_storage --plant NAME   with a mistake made on purpose: some seed must fail
 //
 // Prints a line for each failing seed, a summary, and "N passed, N failed" at the end.
 #include <cstdio>
@@ -29,7 +29,7 @@ void print_stats(const WorldStats& s) {
 int main(int argc, char** argv) {
   using namespace strandline::sim;
   RunOptions run;
-  const Simulator simulator{.name = "strandline_sim",
+  const Simulator simulator{.name = "strandline_sim_storage",
                             .length_flag = "--steps",
                             .plants = plant_names(),
                             .take_plant = [&run](std::string_view name) {

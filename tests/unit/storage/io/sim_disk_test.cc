@@ -77,6 +77,22 @@ TEST_CASE("SimDisk: names live only once their directory was synced", "[disk][si
   }
 }
 
+TEST_CASE("SimDisk: tells what is durable without losing the rest", "[disk][sim]") {
+  SimDisk disk{1};
+  auto file = disk.open("log", OpenMode::create_new).value();
+  REQUIRE(file->write_at(0, as_bytes("synced")).has_value());
+  REQUIRE(file->sync().has_value());
+  CHECK_FALSE(disk.has_durably("log", 0, as_bytes("synced")));  // its name is not
+  REQUIRE(disk.sync_directory("").has_value());
+  CHECK(disk.has_durably("log", 0, as_bytes("synced")));
+  CHECK(disk.has_durably("log", 2, as_bytes("nced")));
+  CHECK_FALSE(disk.has_durably("log", 3, as_bytes("nced")));
+  REQUIRE(file->write_at(6, as_bytes(" not")).has_value());
+  CHECK_FALSE(disk.has_durably("log", 6, as_bytes(" not")));
+  CHECK_FALSE(disk.has_durably("other", 0, as_bytes("synced")));
+  CHECK(read_all(*file) == "synced not");
+}
+
 TEST_CASE("SimDisk: a rename without a directory sync is undone", "[disk][sim]") {
   SimDisk disk{1};
   durable_file(disk, "meta", "old");
