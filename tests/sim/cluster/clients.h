@@ -25,7 +25,7 @@ class Clients {
     int partitions = 2;
     int producers = 4;      // with acks=all
     int lax_producers = 1;  // with acks=1
-    std::uint64_t think_ms_max = 60;
+    std::uint64_t think_ms_max = 100;
   };
   struct Stats {
     std::uint64_t sent = 0;

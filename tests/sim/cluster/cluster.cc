@@ -139,7 +139,7 @@ bool Cluster::corrupt(Host& host) {
 }
 
 void Cluster::read_through() {
-  const auto ignore = [](const PartitionRead&) {};
+  const auto done = [this](const PartitionRead&) { --reads_left_; };
   const auto topic = image()->topic(shape_.topic);
   for (const auto& host : world_.hosts()) {
     for (int i = 0; i < shape_.partitions; ++i) {
@@ -148,7 +148,8 @@ void Cluster::read_through() {
       if (replica == nullptr) continue;
       world_.as(*host, [&] {
         for (const BatchView& batch : checker_.committed(key)) {
-          replica->read(batch.base_offset, {.bytes_max = 1}, ignore);
+          ++reads_left_;
+          replica->read(batch.base_offset, {.bytes_max = 1}, done);
         }
       });
     }

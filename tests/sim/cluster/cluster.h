@@ -58,6 +58,7 @@ class Cluster {
   bool can_lose_disk_of(const Host& host) const;
   // As readers of all replicas, and of all there is: what is damaged is found out.
   void read_through();
+  bool has_read_all() const { return reads_left_ == 0; }
   // Why not everything is as it should be without faults; empty: it is.
   std::string unsettled() const;
 
@@ -77,6 +78,7 @@ class Cluster {
   const Shape shape_;
   Checker checker_;
   bool may_reassign_ = true;
+  std::uint64_t reads_left_ = 0;
   std::uint64_t starts_ = 0;
   std::uint64_t disk_failures_ = 0;
 };

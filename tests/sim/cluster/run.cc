@@ -102,6 +102,7 @@ class ClusterRun {
     });
     settled_at_ = world_.now();
     cluster_.read_through();
+    wait_for(kSettleMax, [&] { return cluster_.has_read_all() ? "" : "readers have no answer"; });
     pass(seconds{1});
     clients_.produce_once();
     wait_for(kSettleMax, [&] {

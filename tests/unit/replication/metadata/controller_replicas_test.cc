@@ -210,6 +210,30 @@ TEST_CASE("Controller: what a stalled disk leads is led by a replica in sync, wh
   CHECK(t.now().isr == brokers({2}));
 }
 
+TEST_CASE("Controller: a replica found damaged is not taken back for what it had before",
+          "[controller]") {
+  ReplicasHarness t;
+  const auto is_damaged = [&](int id) {
+    t.replay(t.controller.note_damage(BrokerId{id}, t.broker(id).broker_epoch,
+                                      std::span{&t.place, 1}));
+  };
+  const IsrAlteration as_before = t.proposal({1, 2, 3});
+  is_damaged(3);
+  CHECK(t.now().isr == brokers({1, 2}));
+  CHECK(t.now().leader == BrokerId{1});
+  // The leader begins anew as well, with nothing that it knew of the damaged log.
+  CHECK(t.now().leader_epoch > as_before.leader_epoch);
+  CHECK(t.propose(as_before).outcome.code == Errc::fenced_leader_epoch);
+  const LeaderEpoch term = t.now().leader_epoch;
+  is_damaged(3);  // said again
+  CHECK(t.now().leader_epoch == term);
+  is_damaged(1);
+  CHECK(t.now().leader == BrokerId{2});
+  is_damaged(2);  // all there is
+  CHECK(t.now().leader == BrokerId{2});
+  CHECK(t.now().isr == brokers({2}));
+}
+
 TEST_CASE("Controller: a broker that stops hands over what others can lead", "[controller]") {
   ReplicasHarness t;
   t.replay(t.controller.stop_broker(BrokerId{1}));
