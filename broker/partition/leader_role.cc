@@ -36,6 +36,16 @@ bool is_as_new(const StreamName& name, const StreamName& than) {
   return std::pair{name.incarnation, name.stream} >= std::pair{than.incarnation, than.stream};
 }
 
+// Whoever may lead next has been cut to this log, in this term. One that has not may hold older
+// records beyond its end, which no leader has committed, and make them what was committed; and while
+// too few are in sync, so may one that is not.
+bool is_agreed_upon(const PartitionLeader& core) {
+  if (core.may_append() != Errc::ok) return false;
+  return std::ranges::all_of(core.replicas(), [&](const ReplicaView& view) {
+    return view.log_end_offset != kNoOffset || !core.isr().maximal().contains(view.replica);
+  });
+}
+
 }  // namespace
 
 LeaderRole::LeaderRole(Partition& partition, const PartitionView& view)
@@ -57,7 +67,7 @@ std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
   const Timestamp until = partition_.shard().nobody_else_led_until();
   const bool is_at_rest = position == log.log_end_offset() && position == log.high_watermark() &&
                           !log.has_staged() && core_.may_serve_readers();
-  if (!is_at_rest || until == kNoTimestamp) return std::nullopt;
+  if (!is_at_rest || until == kNoTimestamp || !is_agreed_upon(core_)) return std::nullopt;
   return TimeStatement{.log_end_offset = position,
                        .broker_time = until,
                        .highest_event_time = log.highest_event_time(),

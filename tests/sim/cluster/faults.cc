@@ -212,7 +212,7 @@ void Faults::strike_disk(Host& host) {
 
 // One replica's disk is lost, or silently damaged: what may be lost where all others are well.
 void Faults::lose_disk(Host& host) {
-  if (up(host) == nullptr || !cluster_.can_lose_disk_of(host)) return;
+  if (up(host) == nullptr || is_damaged_ || !cluster_.can_lose_disk_of(host)) return;
   ++stats_.lost_disks;
   const bool is_wiped = prng_.chance(1, 2);
   world_.note((is_wiped ? "wipe " : "corrupt ") + std::to_string(host.id));
@@ -220,6 +220,10 @@ void Faults::lose_disk(Host& host) {
   if (is_wiped) {
     cluster_.wipe(host);
   } else {
+    // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes the
+    // other replicas away gives the records up.
+    is_damaged_ = true;
+    cluster_.stop_reassigning();
     (void)cluster_.corrupt(host);
   }
   restart_after(host, ms(30, 600));

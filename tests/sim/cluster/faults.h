@@ -73,6 +73,7 @@ class Faults {
   const std::uint64_t interval_ms_max_;
   const bool loses_messages_;
   bool active_ = true;
+  bool is_damaged_ = false;  // a disk has lost something that nobody may have met yet
   FaultStats stats_;
 };
 

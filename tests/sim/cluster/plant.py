@@ -53,7 +53,9 @@ def main():
             if text.count(old) != 1:
                 sys.exit(f"plant {name}: {path} has {text.count(old)} times:\n{old}")
             planted = f"(::strandline::cluster_sim::planted_bug == {number})"
-            texts[path] = text.replace(old, new.replace("PLANTED", planted))
+            # Compilers warn of two pairs of brackets around a comparison.
+            new = new.replace("(PLANTED)", planted).replace("PLANTED", planted)
+            texts[path] = text.replace(old, new)
     out.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
         (out / target_name(path)).write_text('#include "tests/sim/cluster/plants.h"\n' + text)

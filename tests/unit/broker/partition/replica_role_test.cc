@@ -367,5 +367,29 @@ TEST_CASE(
   CHECK(is_sure());
 }
 
+TEST_CASE("LeaderRole: it vouches for no time before all in sync have agreed with it",
+          "[replica]") {
+  SimDisk disk{1};
+  RoleHarness t{disk};
+  t.view(view_of(1, 1));
+  t.on_shard([&] { t.shard.set_nobody_else_led_until(Timestamp{777}); });
+  const auto vouches = [&] {
+    return t.on_shard([&] { return t.partition->leader()->time_statement(Offset{0}).has_value(); });
+  };
+  CHECK_FALSE(vouches());  // replica 2 may hold older records that nobody has committed yet
+  const StreamName name{.leader_epoch = LeaderEpoch{1},
+                        .replica = BrokerId{2},
+                        .incarnation = Incarnation{1},
+                        .stream = StreamId{1}};
+  t.on_shard([&] {
+    t.partition->on_follower_message(kLink, OpenStream{.name = name, .credit_limit = 1 << 20});
+  });
+  CHECK_FALSE(vouches());
+  t.on_shard([&] {
+    t.partition->on_follower_message(kLink, StreamAck{.name = name, .credit_limit = 1 << 20});
+  });
+  CHECK(vouches());
+}
+
 }  // namespace
 }  // namespace strandline
