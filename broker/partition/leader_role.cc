@@ -37,8 +37,8 @@ bool is_as_new(const StreamName& name, const StreamName& than) {
 }
 
 // Whoever may lead next has been cut to this log, in this term. One that has not may hold older
-// records beyond its end, which no leader has committed, and make them what was committed; and while
-// too few are in sync, so may one that is not.
+// records beyond its end, which no leader has committed, and make them what was committed; and
+// while too few are in sync, so may one that is not.
 bool is_agreed_upon(const PartitionLeader& core) {
   if (core.may_append() != Errc::ok) return false;
   return std::ranges::all_of(core.replicas(), [&](const ReplicaView& view) {

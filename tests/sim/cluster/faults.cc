@@ -220,8 +220,8 @@ void Faults::lose_disk(Host& host) {
   if (is_wiped) {
     cluster_.wipe(host);
   } else {
-    // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes the
-    // other replicas away gives the records up.
+    // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes
+    // the other replicas away gives the records up.
     is_damaged_ = true;
     cluster_.stop_reassigning();
     (void)cluster_.corrupt(host);

@@ -86,14 +86,15 @@ void SimBroker::make_shard() {
              .on_disk_failure = [this] { fail(); },
              .checkpoint = checkpoint_.get(),
              .incarnation = incarnation_,
-             .propose_isr = [this](Shard&,
-                                   IsrRequest request) { propose_isr(std::move(request)); },
-             .report_damage = [this](Shard& home, const PartitionKey& key) {
-               report_trouble<DamageRequest>(home, key);
-             },
-             .report_stall = [this](Shard& home, const PartitionKey& key) {
-               report_trouble<StallRequest>(home, key);
-             }});
+             .propose_isr = [this](Shard&, IsrRequest request) { propose_isr(std::move(request)); },
+             .report_damage =
+                 [this](Shard& home, const PartitionKey& key) {
+                   report_trouble<DamageRequest>(home, key);
+                 },
+             .report_stall =
+                 [this](Shard& home, const PartitionKey& key) {
+                   report_trouble<StallRequest>(home, key);
+                 }});
   shard_->set_peers({shard_.get()});
   checkpointer_ = std::make_unique<Checkpointer>(*shard_, *checkpoint_, *host_.disk);
   manager_ = std::make_unique<PartitionManager>(*shard_, *host_.disk, *checkpoint_, damage_);
@@ -151,10 +152,10 @@ ClusterNode::Hooks SimBroker::cluster_hooks() {
           [this](std::uint32_t, int native_handle, const RpcHello& hello) {
             loop_.post([this, native_handle, hello] { replicas_->adopt(native_handle, hello); });
           },
-          .nobody_else_led_until =
-              [this](Timestamp until) {
-                loop_.post([this, until] { shard_->set_nobody_else_led_until(until); });
-              },
+      .nobody_else_led_until =
+          [this](Timestamp until) {
+            loop_.post([this, until] { shard_->set_nobody_else_led_until(until); });
+          },
       .in_touch =
           [this](bool in_touch, Duration stuck_after) {
             loop_.post(

@@ -214,8 +214,8 @@ TEST_CASE("Controller: a replica found damaged is not taken back for what it had
           "[controller]") {
   ReplicasHarness t;
   const auto is_damaged = [&](int id) {
-    t.replay(t.controller.note_damage(BrokerId{id}, t.broker(id).broker_epoch,
-                                      std::span{&t.place, 1}));
+    t.replay(
+        t.controller.note_damage(BrokerId{id}, t.broker(id).broker_epoch, std::span{&t.place, 1}));
   };
   const IsrAlteration as_before = t.proposal({1, 2, 3});
   is_damaged(3);
