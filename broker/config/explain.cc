@@ -42,6 +42,7 @@ std::string_view kind_text(SettingKind kind) {
 }
 
 std::string shown(const SettingDef& def, std::int64_t value) {
+  if (value == kNoRateLimit) return "no limit";
   if (def.kind == SettingKind::bytes) return bytes_text(value);
   if (def.kind == SettingKind::duration) return duration_text(value);
   return std::to_string(value);
@@ -61,7 +62,11 @@ std::string explain(const SettingDef& def) {
   out += "; default " + default_text(def);
   const bool is_number = def.kind == SettingKind::integer || def.kind == SettingKind::bytes ||
                          def.kind == SettingKind::duration;
-  if (is_number) out += "; from " + shown(def, def.min) + " to " + shown(def, def.max);
+  if (is_number && def.max == kNoRateLimit) {
+    out += "; at least " + shown(def, def.min);
+  } else if (is_number) {
+    out += "; from " + shown(def, def.min) + " to " + shown(def, def.max);
+  }
   if (!def.choices.empty()) out += "; one of " + std::string{def.choices};
   out += def.live ? "; may be changed while running\n" : "; read at start\n";
   return out + wrapped(def.explanation);

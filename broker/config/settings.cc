@@ -193,7 +193,9 @@ std::optional<std::string> set_topic_default(Settings& settings, std::string_vie
   if (key.ends_with(".ms")) number = parse_duration_ms(value);
   if (key.ends_with(".bytes")) number = parse_bytes(value);
   if (number) text = std::to_string(*number);
+  const auto* topic_def = find_topic_config(key.substr(kTopicDefaultsPrefix.size()));
   auto check = check_config_value(*def, text);
+  if (!check.error) check = check_topic_config_value(*topic_def, check.canonical);
   if (check.error) return check.error;
   settings.topic_defaults[def->name] = std::move(check.canonical);
   return std::nullopt;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@ namespace strandline {
 
 inline constexpr std::int64_t kMiB = 1024 * 1024;
 inline constexpr std::int64_t kMaxBytes = std::int64_t{1} << 60;
+inline constexpr std::int64_t kNoRateLimit = std::numeric_limits<std::int64_t>::max();
 inline constexpr std::int64_t kMaxMs = std::int64_t{100} * 365 * 86'400'000;  // a century
 
 struct Settings {

@@ -238,6 +238,11 @@ void log_part(TextExposition& out, Shards shards) {
           "Bytes read and checked by a disk thread before being served.", &M::fetch_checked_bytes);
   counter(out, shards, "strandline_fetch_waits_total", "Fetches that waited for data.",
           &M::fetch_waits);
+  out.family("strandline_replication_throttled_bytes_total", Type::counter,
+             "Bytes that throttled replicas were allowed, by side: sent as a leader, received as a "
+             "follower.");
+  out.sample(R"(side="leader")", sum_of(shards, &M::throttled_sent_bytes));
+  out.sample(R"(side="follower")", sum_of(shards, &M::throttled_received_bytes));
   time_histogram(out, shards, "strandline_append_stall_seconds",
                  "How long a buffered append kept its shard.", &M::append_stall);
   time_histogram(out, shards, "strandline_sync_seconds",

@@ -137,6 +137,10 @@ struct ShardMetrics {
   Counter fetch_checked_bytes;  // read and checked (CRC) by a disk thread before being served
   Counter fetch_waits;          // fetches that had to wait for data
 
+  // --- replication: bytes that throttled streams were allowed
+  Counter throttled_sent_bytes;
+  Counter throttled_received_bytes;
+
   // --- sync
   Histogram sync_time;   // ns from asking a sync thread to hearing that the data is on disk
   Histogram sync_group;  // appends one sync made durable

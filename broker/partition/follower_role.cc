@@ -21,6 +21,14 @@ FollowerLog log_of(const PartitionLog& log, bool needs_catch_up) {
           .needs_catch_up = needs_catch_up};
 }
 
+ReplicationThrottle* line_of(const Shard& shard) {
+  return shard.throttles() == nullptr ? nullptr : &shard.throttles()->follower;
+}
+
+bool is_member(const PartitionView& view, BrokerId broker) {
+  return std::ranges::find(view.isr.members, broker) != view.isr.members.end();
+}
+
 // What a claim says of its batch, and what the batch is.
 Result<BatchHeader> check(const BatchClaim& claim, ByteView bytes) {
   STRANDLINE_TRY(const BatchHeader header, parse_batch(bytes));
@@ -40,7 +48,16 @@ FollowerRole::FollowerRole(Partition& partition, const PartitionView& view, Stre
     : partition_(partition),
       leader_(view.leader),
       core_({.self = partition.shard().broker_id(), .incarnation = view.incarnation},
-            view.leader_epoch, log_of(partition.log(), needs_catch_up), last_stream) {}
+            view.leader_epoch, log_of(partition.log(), needs_catch_up), last_stream),
+      line_(partition.shard().loop(), line_of(partition.shard()),
+            partition.shard().metrics().throttled_received_bytes,
+            [this](const StreamName& name, std::uint64_t bytes) {
+              core_.on_allowance(name, bytes);
+              drain();
+            }),
+      is_in_sync_(is_member(view, partition.shard().broker_id())) {
+  throttle(partition.config());
+}
 
 FollowerRole::~FollowerRole() {
   if (timer_) partition_.shard().loop().cancel(*timer_);
@@ -111,6 +128,23 @@ void FollowerRole::on_synced() {
 void FollowerRole::set_stalled(bool stalled) {
   core_.set_stalled(stalled);
   drain();
+}
+
+void FollowerRole::on_view(bool is_in_sync) {
+  if (is_in_sync) core_.on_in_sync();
+  is_in_sync_ = is_in_sync;
+  set_config(partition_.config());
+}
+
+void FollowerRole::set_config(const TopicConfig& config) {
+  throttle(config);
+  drain();
+}
+
+void FollowerRole::throttle(const TopicConfig& config) {
+  const bool is_named = config.follower_throttled_replicas.contains(partition_.key().partition,
+                                                                    partition_.shard().broker_id());
+  core_.set_throttled(is_named && !is_in_sync_);
 }
 
 void FollowerRole::on_cut() {
@@ -203,6 +237,8 @@ void FollowerRole::carry_out(const AdvanceHighWatermark& effect) {
 void FollowerRole::carry_out(const AdvanceLogStart& effect) {
   partition_.follow_log_start(effect.log_start_offset);
 }
+
+void FollowerRole::carry_out(const AskAllowance& effect) { line_.ask(effect); }
 
 void FollowerRole::carry_out(const StreamBroken& effect) {
   // At the change of a term this is how the two find together.

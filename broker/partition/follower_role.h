@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "broker/partition/replica_services.h"
+#include "broker/partition/replication_throttle.h"
 #include "broker/runtime/shard_loop.h"
 #include "protocol/base/bytes.h"
+#include "replication/metadata/topic_config.h"
 #include "replication/partition/partition_follower.h"
 
 namespace strandline {
@@ -42,7 +44,9 @@ class FollowerRole {
   // A sync ended, whoever wanted it.
   void on_synced();
   void set_stalled(bool stalled);
-  void on_in_sync() { core_.on_in_sync(); }
+  // What the image says: whether the replica counts among those in sync.
+  void on_view(bool is_in_sync);
+  void set_config(const TopicConfig& config);
   // The cut that the core asked for is made.
   void on_cut();
 
@@ -56,12 +60,16 @@ class FollowerRole {
   void carry_out(const AdvanceHighWatermark& effect);
   void carry_out(const AdvanceLogStart& effect);
   void carry_out(const StreamBroken& effect);
+  void carry_out(const AskAllowance& effect);
   Result<void> stage_all(const std::vector<BatchClaim>& claims);
   void arm_timer();
+  void throttle(const TopicConfig& config);
 
   Partition& partition_;
   const BrokerId leader_;
   PartitionFollower core_;
+  AllowanceLine line_;
+  bool is_in_sync_ = false;
   bool draining_ = false;
   LinkId link_ = kNoLink;
   ByteView bytes_;               // of the message that is worked on

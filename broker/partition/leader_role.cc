@@ -32,6 +32,10 @@ LeaderLog log_of(const PartitionLog& log) {
           .epochs = log.epochs().starts()};
 }
 
+ReplicationThrottle* line_of(const Shard& shard) {
+  return shard.throttles() == nullptr ? nullptr : &shard.throttles()->leader;
+}
+
 bool is_as_new(const StreamName& name, const StreamName& than) {
   return std::pair{name.incarnation, name.stream} >= std::pair{than.incarnation, than.stream};
 }
@@ -53,9 +57,16 @@ LeaderRole::LeaderRole(Partition& partition, const PartitionView& view)
       core_(config_of(partition, view, partition.shard().broker_id()),
             {.leader_epoch = view.leader_epoch, .replicas = view.replicas, .isr = view.isr},
             log_of(partition.log()), steady_now()),
+      line_(partition.shard().loop(), line_of(partition.shard()),
+            partition.shard().metrics().throttled_sent_bytes,
+            [this](const StreamName& name, std::uint64_t bytes) {
+              core_.on_allowance(steady_now(), name, bytes);
+              drain();
+            }),
       has_followers_(view.replicas.size() > 1),
       next_tail_(partition.log().log_end_offset()) {
   core_.set_barred(steady_now(), view.barred);
+  core_.set_throttled(steady_now(), is_throttled(partition.config()));
 }
 
 LeaderRole::~LeaderRole() {
@@ -154,7 +165,13 @@ void LeaderRole::on_view(const PartitionView& view) {
 void LeaderRole::set_config(const TopicConfig& config) {
   core_.set_topic_config(steady_now(), config.min_insync_replicas, config.flush_on_ack,
                          partition_.shard().settings().replica_lag_time_max_ms);
+  core_.set_throttled(steady_now(), is_throttled(config));
   drain();
+}
+
+bool LeaderRole::is_throttled(const TopicConfig& config) const {
+  return config.leader_throttled_replicas.contains(partition_.key().partition,
+                                                   partition_.shard().broker_id());
 }
 
 void LeaderRole::on_message(LinkId link, const FollowerMessage& message) {
@@ -246,6 +263,8 @@ void LeaderRole::carry_out(const ReadBatches& effect) {
   }
   read(effect);
 }
+
+void LeaderRole::carry_out(const AskAllowance& effect) { line_.ask(effect); }
 
 void LeaderRole::read(const ReadBatches& wanted) {
   if (shared_ && shared_->from == wanted.from && shared_->end == wanted.end &&

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/partition/replica_services.h"
+#include "broker/partition/replication_throttle.h"
 #include "broker/partition/stream_read.h"
 #include "broker/runtime/shard_loop.h"
 #include "protocol/base/clock.h"
@@ -91,6 +92,7 @@ class LeaderRole {
   void carry_out(const ProposeIsr& effect);
   void carry_out(SendToFollower& effect);
   void carry_out(const ReadBatches& effect);
+  void carry_out(const AskAllowance& effect);
 
   LinkId link_of(const StreamName& name) const;
   void read(const ReadBatches& wanted);
@@ -101,8 +103,11 @@ class LeaderRole {
   void move_tail(Offset first, std::uint64_t bytes);
   void arm_timer();
 
+  bool is_throttled(const TopicConfig& config) const;
+
   Partition& partition_;
   PartitionLeader core_;
+  AllowanceLine line_;
   const bool has_followers_;
   bool draining_ = false;
   std::map<ReplicaId, Stream> streams_;  // the newest of each, and where it came from

@@ -431,6 +431,7 @@ void Partition::delete_records(Offset offset, const LogStartMoved& moved) {
 
 void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   config_ = std::move(config);
+  if (follower_ != nullptr) follower_->set_config(*config_);
   // A disk thread that cuts the log reads its config: it is given when the cut is made.
   if (is_cutting()) return;
   log_->set_config(log_config(*config_, shard_.settings()));

@@ -65,9 +65,9 @@ void Partition::set_view(const PartitionView& view) {
   if (leader_ != nullptr) return leader_->on_view(view);
   const bool is_in_sync =
       std::ranges::find(view.isr.members, shard_.broker_id()) != view.isr.members.end();
-  if (follower_ == nullptr || !is_in_sync) return;
-  caught_up();
-  follower_->on_in_sync();
+  if (follower_ == nullptr) return;
+  if (is_in_sync) caught_up();
+  follower_->on_view(is_in_sync);
 }
 
 void Partition::caught_up() {

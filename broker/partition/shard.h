@@ -34,6 +34,7 @@ class Checkpoint;
 class ReplicaTransport;
 class Shard;
 struct IsrRequest;
+struct ReplicationThrottles;
 
 // What a shard is given by the broker around it. Everything outlives the shard.
 struct ShardResources {
@@ -60,6 +61,8 @@ struct ShardResources {
   std::function<void(Shard&, const PartitionKey&)> report_damage;
   // Tells the controller that the disk keeps what this replica leads waiting. Unset: as above.
   std::function<void(Shard&, const PartitionKey&)> report_stall;
+  // Of the broker; none: nothing is throttled.
+  ReplicationThrottles* throttles = nullptr;
 };
 
 class Shard {
@@ -85,6 +88,7 @@ class Shard {
   Disk& disk() const { return resources_.disk; }
   Checkpoint* checkpoint() const { return resources_.checkpoint; }
   const Uuid& incarnation() const { return resources_.incarnation; }
+  ReplicationThrottles* throttles() const { return resources_.throttles; }
   PartitionTable& partitions() { return partitions_; }
 
   // How replicas reach other brokers; none: they do not. Set before the loop starts.

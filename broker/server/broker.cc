@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "broker/cluster/cluster_node.h"
+#include "broker/config/live_settings.h"
 #include "broker/http/http_server.h"
 #include "broker/http/http_sessions.h"
 #include "broker/logging/log.h"
 #include "broker/net/listener.h"
 #include "broker/partition/replica_links.h"
+#include "broker/partition/replication_throttle.h"
 #include "broker/runtime/machine.h"
 #include "broker/server/admin.h"
 #include "broker/server/damage_log.h"
@@ -110,6 +112,7 @@ struct Broker::State {
   std::string http_address;  // empty: off
   std::atomic<bool> refuses_writes{false};
   std::atomic<bool> refuses_changes{false};
+  ReplicationThrottles throttles;
   std::atomic<std::int64_t> connections{0};
   std::size_t next_shard = 0;
   std::function<void()> on_serving;
@@ -122,6 +125,7 @@ struct Broker::State {
   void make_threads();
   StartResult open_cluster();
   ClusterNode::Hooks cluster_hooks();
+  void take_live_settings(const MetadataImage& image);
   void show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown);
   void propose_isr(Shard& home, IsrRequest request);
   void send_isr_requests(ShardServer& server);
@@ -224,7 +228,8 @@ void Broker::State::make_threads() {
                      // The controller may be of a program that does not know the request.
                      if (home.image()->feature_level() < kStallRequestLevel) return;
                      report_trouble<StallRequest>(home, key);
-                   }});
+                   },
+               .throttles = &throttles});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
         std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
@@ -331,7 +336,15 @@ ClusterNode::Hooks Broker::State::cluster_hooks() {
           .failed = [this](const ErrorCode&) { on_fatal(kExitDiskFailed); }};
 }
 
+void Broker::State::take_live_settings(const MetadataImage& image) {
+  const Instant now = steady_now();
+  throttles.leader.set_rate(now, live_number(settings, image, "leader.replication.throttled.rate"));
+  throttles.follower.set_rate(now,
+                              live_number(settings, image, "follower.replication.throttled.rate"));
+}
+
 void Broker::State::show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown) {
+  take_live_settings(*image);
   auto outstanding = std::make_shared<std::atomic<std::size_t>>(shards.size());
   for (auto& server : shards) {
     server->loop.post([this, &server, image, outstanding, shown] {

@@ -21,6 +21,10 @@ std::optional<BrokerId> broker_of(std::string_view text) {
   return BrokerId{id};
 }
 
+// Of moves between log directories, of which a broker has one here. It cannot be set; but Kafka's
+// tools, when they end a throttle, remove it along with the others.
+constexpr std::string_view kLogDirThrottle = "replica.alter.log.dirs.io.max.bytes.per.second";
+
 // The configs of one resource while one request changes them.
 class ResourceChange {
  public:
@@ -114,7 +118,7 @@ class ResourceChange {
   Outcome remove(const std::string& name) {
     // Names that are not known any more can still be removed.
     const bool is_known = def_of(name) != nullptr || after_.contains(name) ||
-                          (is_topic() && is_removed_topic_config(name));
+                          (is_topic() ? is_removed_topic_config(name) : name == kLogDirThrottle);
     if (!is_known) return refused(Errc::invalid_config, "Unknown config name: " + name);
     after_.erase(name);
     return {};
@@ -185,7 +189,7 @@ Outcome set_topic_override(ConfigMap& overrides, std::string_view name, std::str
   if (def == nullptr) {
     return refused(Errc::invalid_config, "Unknown topic config name: " + std::string{name});
   }
-  auto check = check_config_value(*def, value);
+  auto check = check_topic_config_value(*def, value);
   if (check.error) return refused(Errc::invalid_config, *check.error);
   overrides[def->name] = std::move(check.canonical);
   return {};

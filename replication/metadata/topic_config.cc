@@ -135,9 +135,11 @@ std::vector<ConfigDef> durability_defs() {
            "faster, "
            "and a power cut may lose it."),
       choice("follower.replication.throttled.replicas", ConfigType::list, "", {},
-             "Replicas whose catching up is throttled: partition:broker pairs, or *."),
+             "Replicas that catch up no faster than follower.replication.throttled.rate of their "
+             "broker, while they are not in sync: partition:broker pairs, or *."),
       choice("leader.replication.throttled.replicas", ConfigType::list, "", {},
-             "Replicas whose reading from the leader is throttled: partition:broker pairs, or *."),
+             "Replicas that, while they lead, send to those not in sync no faster than "
+             "leader.replication.throttled.rate of their broker: partition:broker pairs, or *."),
       integer("min.insync.replicas", ConfigType::int32, 1, 1, kInt32Max,
               "In-sync replicas that must have a record before acks=all is answered. Unset: the "
               "majority of three replicas or more, else 1."),
@@ -222,6 +224,14 @@ void read_records(TopicConfig& config, const Lookup& at) {
                                       : TimestampType::create_time;
 }
 
+void read_throttles(TopicConfig& config, const Lookup& at) {
+  const auto read = [&at](std::string_view name) {
+    return ThrottledReplicas::parse(at.text(name)).value_or(ThrottledReplicas{});
+  };
+  config.leader_throttled_replicas = read("leader.replication.throttled.replicas");
+  config.follower_throttled_replicas = read("follower.replication.throttled.replicas");
+}
+
 void read_segments_and_durability(TopicConfig& config, const Lookup& at) {
   config.index_interval_bytes = at.int32("index.interval.bytes");
   config.preallocate = at.flag("preallocate");
@@ -258,6 +268,16 @@ std::int32_t default_min_insync_replicas(std::int32_t replication_factor) {
   return replication_factor >= 3 ? replication_factor / 2 + 1 : 1;
 }
 
+ConfigCheck check_topic_config_value(const ConfigDef& def, std::string_view value) {
+  auto check = check_config_value(def, value);
+  const bool is_no_list = !check.error && is_throttled_replicas_config(def.name) &&
+                          !ThrottledReplicas::parse(check.canonical).has_value();
+  if (!is_no_list) return check;
+  return {.canonical = {},
+          .error = def.name + " must be the literal '*' or a list of replicas in the following " +
+                   "format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."};
+}
+
 ConfigValue topic_config_value(const ConfigDef& def, std::span<const TopicConfigLayer> layers,
                                std::int32_t replication_factor) {
   std::string key;
@@ -265,7 +285,7 @@ ConfigValue topic_config_value(const ConfigDef& def, std::span<const TopicConfig
     key.assign(layer.prefix).append(def.name);
     const auto it = layer.values->find(key);
     if (it == layer.values->end()) continue;
-    auto check = check_config_value(def, it->second);
+    auto check = check_topic_config_value(def, it->second);
     if (!check.error) return {std::move(check.canonical), layer.source};
   }
   if (def.name == "min.insync.replicas") {
@@ -282,6 +302,7 @@ TopicConfig effective_topic_config(std::span<const TopicConfigLayer> layers,
   read_cleaning(config, at);
   read_records(config, at);
   read_segments_and_durability(config, at);
+  read_throttles(config, at);
   return config;
 }
 

@@ -15,6 +15,7 @@
 
 #include "protocol/record/batch.h"
 #include "replication/metadata/config_def.h"
+#include "replication/metadata/throttled_replicas.h"
 
 namespace strandline {
 
@@ -55,6 +56,8 @@ struct TopicConfig {
   std::int64_t segment_jitter_ms = 0;
   std::int64_t segment_ms = 604'800'000;
   bool unclean_leader_election_enable = false;
+  ThrottledReplicas leader_throttled_replicas;
+  ThrottledReplicas follower_throttled_replicas;
 
   friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
@@ -68,6 +71,9 @@ bool is_removed_topic_config(std::string_view name);
 
 // The defaults of min.insync.replicas follow the promise: RF/2+1 from three replicas on, else 1.
 std::int32_t default_min_insync_replicas(std::int32_t replication_factor);
+
+// As check_config_value, and what else a topic config must be.
+ConfigCheck check_topic_config_value(const ConfigDef& def, std::string_view value);
 
 // One layer of values and the source that DescribeConfigs names for it. `prefix` is what its keys
 // carry before the topic config's name: "" for a topic's overrides, "topic.defaults." for the

@@ -47,6 +47,14 @@ struct FollowerState {
   std::uint64_t turn = 0;  // when it last had a read from files
   Offset high_watermark_sent = kNoOffset;
   Offset log_start_sent = kNoOffset;
+
+  // Where it is throttled: what may be read for it next, 0: nothing yet; what the read under way
+  // was allowed, and how much others were sent beyond what they were.
+  std::uint64_t allowance = 0;
+  bool awaits_allowance = false;
+  std::uint64_t allowance_of_read = 0;
+  std::int64_t bytes_beyond = 0;
+
   Instant asked_at;  // last time it was heard or asked to speak
 
   // The controller refused a proposal for its sake: not named, not proposed, until then.
@@ -65,6 +73,18 @@ struct FollowerState {
   bool has_confirmed(Offset log_end, Offset high_watermark_now, Offset log_start) const {
     return flushed >= log_end && high_watermark >= high_watermark_now &&
            log_start_offset >= log_start;
+  }
+
+  // The read under way gave so many bytes.
+  void account_for_read(std::uint64_t bytes) {
+    if (allowance_of_read == 0) return;
+    bytes_beyond += static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(allowance_of_read);
+    allowance_of_read = 0;
+  }
+
+  void forget_allowance() {
+    allowance = 0;
+    awaits_allowance = false;
   }
 
   void forget_progress() {

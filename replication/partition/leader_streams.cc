@@ -67,6 +67,7 @@ void PartitionLeader::on_open(Instant now, const OpenStream& open) {
     follower.end_reason = Errc::ok;
     follower.bytes_sent = 0;
     follower.credit_limit = 0;
+    follower.forget_allowance();
   }
   follower.credit_limit = std::max(follower.credit_limit, open.credit_limit);
   follower.asked_at = now;
@@ -155,7 +156,7 @@ void PartitionLeader::on_disconnected(Instant now, const StreamName& name) {
 void PartitionLeader::serve_streams(Instant now) {
   for (auto& [replica, follower] : followers_) {
     const bool is_at_tail = follower.next_offset >= tail_start_;
-    if (is_at_tail && follower.wants_batches(log_end_)) read_for(follower, false);
+    if (is_at_tail && may_read_for(follower)) read_for(follower, false);
   }
   while (file_reads_ < config_.catch_up_reads_max) {
     FollowerState* follower = next_to_catch_up();
@@ -170,8 +171,42 @@ void PartitionLeader::serve_streams(Instant now) {
   }
 }
 
+bool PartitionLeader::is_throttled(const FollowerState& follower) const {
+  return throttled_ && !isr_.maximal().contains(follower.name.replica);
+}
+
+// One that waits for its allowance is not being read for: others take its turn.
+bool PartitionLeader::may_read_for(FollowerState& follower) {
+  if (!follower.wants_batches(log_end_)) return false;
+  if (!is_throttled(follower) || follower.allowance > 0) return true;
+  if (!std::exchange(follower.awaits_allowance, true)) {
+    effects_.emplace_back(
+        AskAllowance{follower.name, std::exchange(follower.bytes_beyond, std::int64_t{0})});
+  }
+  return false;
+}
+
+void PartitionLeader::set_throttled(Instant now, bool throttled) {
+  if (throttled_ == throttled) return;
+  throttled_ = throttled;
+  for (auto& [replica, follower] : followers_) follower.forget_allowance();
+  settle(now);
+}
+
+void PartitionLeader::on_allowance(Instant now, const StreamName& name, std::uint64_t bytes) {
+  STRANDLINE_ASSERT(bytes > 0);
+  FollowerState* follower = stream_of(name);
+  if (follower == nullptr || !std::exchange(follower->awaits_allowance, false)) return;
+  follower->allowance = bytes;
+  settle(now);
+}
+
 void PartitionLeader::read_for(FollowerState& follower, bool from_files) {
-  const std::uint64_t bytes_max = from_files ? config_.catch_up_bytes_max : config_.tail_bytes_max;
+  std::uint64_t bytes_max = from_files ? config_.catch_up_bytes_max : config_.tail_bytes_max;
+  if (is_throttled(follower)) {
+    follower.allowance_of_read = std::exchange(follower.allowance, std::uint64_t{0});
+    bytes_max = std::min(bytes_max, follower.allowance_of_read);
+  }
   follower.reading = true;
   follower.reading_files = from_files;
   if (from_files) {
@@ -189,7 +224,7 @@ void PartitionLeader::read_for(FollowerState& follower, bool from_files) {
 FollowerState* PartitionLeader::next_to_catch_up() {
   FollowerState* next = nullptr;
   for (auto& [replica, follower] : followers_) {
-    if (!follower.wants_batches(log_end_)) continue;
+    if (!may_read_for(follower)) continue;
     if (next == nullptr || follower.turn < next->turn) next = &follower;
   }
   return next;
@@ -201,6 +236,7 @@ std::optional<StreamBatches> PartitionLeader::on_read(Instant now, const StreamN
   STRANDLINE_ASSERT(follower.reading);
   if (follower.reading_files) --file_reads_;
   follower.reading = follower.reading_files = false;
+  follower.account_for_read(bytes);
   std::optional<StreamBatches> header;
   if (follower.is_streaming() && follower.name == name) {
     STRANDLINE_ASSERT(next_offset > follower.next_offset);
@@ -223,6 +259,7 @@ void PartitionLeader::on_read_failed(Instant now, const StreamName& name, Errc r
   STRANDLINE_ASSERT(follower.reading);
   if (follower.reading_files) --file_reads_;
   follower.reading = follower.reading_files = false;
+  follower.account_for_read(0);
   if (follower.name == name) {
     // No batch begins there: an administrator made a log the leader's that is not the follower's.
     follower.must_restart = reason == Errc::offset_out_of_range;

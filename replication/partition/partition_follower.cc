@@ -47,7 +47,9 @@ void PartitionFollower::open(Instant now) {
   at_most_.reset();
   leader_high_watermark_ = leader_log_start_ = kNoOffset;
   bytes_taken_ = 0;
-  credit_limit_ = config_.credit_bytes;
+  credit_limit_ = 0;
+  awaits_allowance_ = false;
+  (void)grant();
   opened_at_ = now;
   ask(now);
 }
@@ -156,7 +158,22 @@ void PartitionFollower::on_truncated(Instant now, const FollowerLog& log) {
 
 void PartitionFollower::begin_streaming() {
   state_ = State::streaming;
+  (void)grant();
   acknowledge();
+}
+
+// More credit, if it may be; returns whether there is. A throttled stream is allowed the next piece
+// when it has had the last, so that at most one is on its way.
+bool PartitionFollower::grant() {
+  if (!throttled_) {
+    const std::uint64_t limit = std::max(credit_limit_, bytes_taken_ + config_.credit_bytes);
+    return std::exchange(credit_limit_, limit) != limit;
+  }
+  const bool asks = state_ == State::streaming && bytes_taken_ >= credit_limit_;
+  if (!asks || std::exchange(awaits_allowance_, true)) return false;
+  effects_.emplace_back(
+      AskAllowance{name_, static_cast<std::int64_t>(bytes_taken_ - credit_limit_)});
+  return false;
 }
 
 // Offsets without a hole, epochs that do not fall, nothing from beyond this leader's term.
@@ -195,7 +212,7 @@ void PartitionFollower::on_appended(Offset log_end_offset) {
   appending_.clear();
   log_end_ = log_end_offset;
   bytes_taken_ += appending_bytes_;
-  credit_limit_ = std::max(credit_limit_, bytes_taken_ + config_.credit_bytes);
+  (void)grant();
   follow_position();
   sync_if_behind();
   acknowledge();
@@ -279,12 +296,26 @@ void PartitionFollower::on_synced(Offset flushed_end) {
   assert_invariants();
 }
 
+// Before a stream has begun, its first word says it.
 void PartitionFollower::set_credit(std::uint64_t credit_bytes) {
   config_.credit_bytes = credit_bytes;
-  const std::uint64_t limit = std::max(credit_limit_, bytes_taken_ + credit_bytes);
-  if (limit == credit_limit_) return;
-  credit_limit_ = limit;
-  if (state_ == State::streaming) acknowledge();  // else the first word of the stream says it
+  if (grant() && state_ == State::streaming) acknowledge();
+}
+
+void PartitionFollower::set_throttled(bool throttled) {
+  if (throttled_ == throttled) return;
+  throttled_ = throttled;
+  awaits_allowance_ = false;
+  if (grant() && state_ == State::streaming) acknowledge();
+}
+
+void PartitionFollower::on_allowance(const StreamName& name, std::uint64_t bytes) {
+  STRANDLINE_ASSERT(bytes > 0);
+  const bool is_asked_for =
+      name == name_ && state_ == State::streaming && std::exchange(awaits_allowance_, false);
+  if (!is_asked_for) return;
+  credit_limit_ = bytes_taken_ + bytes;
+  acknowledge();
 }
 
 void PartitionFollower::set_stalled(bool stalled) {

@@ -96,8 +96,9 @@ struct StreamBroken {
   friend bool operator==(const StreamBroken&, const StreamBroken&) = default;
 };
 
-using FollowerEffect = std::variant<SendToLeader, TruncateLog, RestartLog, AppendBatches, StartSync,
-                                    AdvanceHighWatermark, AdvanceLogStart, StreamBroken>;
+using FollowerEffect =
+    std::variant<SendToLeader, TruncateLog, RestartLog, AppendBatches, StartSync,
+                 AdvanceHighWatermark, AdvanceLogStart, StreamBroken, AskAllowance>;
 
 class PartitionFollower {
  public:
@@ -124,6 +125,13 @@ class PartitionFollower {
 
   // More or less memory for what is on its way; what was granted stays granted.
   void set_credit(std::uint64_t credit_bytes);
+  // Whether credit is granted only as allowed (AskAllowance); for a replica that is not in sync.
+  // What was granted stays granted.
+  void set_throttled(bool throttled);
+  // So much may be granted next. Late ones change nothing.
+  //
+  // Needs    bytes > 0
+  void on_allowance(const StreamName& name, std::uint64_t bytes);
   // A sync has been under way for disk.stall.ms, or no longer: the leader need not wait for it.
   void set_stalled(bool stalled);
   // The controller counts it among the ISR: whatever was missing is there again.
@@ -159,6 +167,7 @@ class PartitionFollower {
   void reopen(Instant now);
   void break_stream(Instant now, Errc reason);
   void begin_streaming();
+  bool grant();
   Errc check(const StreamBatches& batches) const;
   void hear(Offset high_watermark, Offset log_start_offset);
   void follow_position();
@@ -191,6 +200,8 @@ class PartitionFollower {
   std::uint64_t appending_bytes_ = 0;
   std::uint64_t bytes_taken_ = 0;  // in this stream
   std::uint64_t credit_limit_ = 0;
+  bool throttled_ = false;
+  bool awaits_allowance_ = false;
   std::vector<FollowerEffect> effects_;
 };
 

@@ -98,7 +98,7 @@ struct ReadBatches {
 };
 
 using LeaderEffect = std::variant<AdvanceHighWatermark, ServeReaders, RefuseWaiting, ProposeIsr,
-                                  SendToFollower, ReadBatches>;
+                                  SendToFollower, ReadBatches, AskAllowance>;
 
 // A follower as rack-aware readers are to know it (KIP-392).
 struct ReplicaView {
@@ -142,6 +142,14 @@ class PartitionLeader {
   //
   // reason   offset_out_of_range: no batch begins where the read was to begin
   void on_read_failed(Instant now, const StreamName& name, Errc reason);
+
+  // Whether replicas that are not in sync are sent batches only as allowed (AskAllowance). Nobody
+  // in the maximal ISR is ever throttled: producers wait for it.
+  void set_throttled(Instant now, bool throttled);
+  // So much may be sent next. Late ones change nothing.
+  //
+  // Needs    bytes > 0
+  void on_allowance(Instant now, const StreamName& name, std::uint64_t bytes);
 
   // The controller committed this, as an answer or as an image says. Known ones change nothing.
   void on_isr(Instant now, const CommittedIsr& isr);
@@ -210,6 +218,8 @@ class PartitionLeader {
   void begin_stream(const StreamAck& ack, FollowerState& follower);
   void end_stream(Instant now, FollowerState& follower, Errc reason);
   void serve_streams(Instant now);
+  bool is_throttled(const FollowerState& follower) const;
+  bool may_read_for(FollowerState& follower);
   void read_for(FollowerState& follower, bool from_files);
   FollowerState* next_to_catch_up();
   void send_position(Instant now, FollowerState& follower, bool confirm);
@@ -238,6 +248,7 @@ class PartitionLeader {
   std::optional<Instant> refused_until_;  // the controller said no: not before then
   int file_reads_ = 0;
   std::uint64_t turns_ = 0;
+  bool throttled_ = false;
   std::vector<LeaderEffect> effects_;
 };
 

@@ -51,4 +51,13 @@ struct AdvanceHighWatermark {
   friend bool operator==(const AdvanceHighWatermark&, const AdvanceHighWatermark&) = default;
 };
 
+// Effect of leader and follower: the stream is throttled and wants to go on. Have it stand in line
+// with the broker's others, then tell on_allowance(), once, how much may be sent.
+struct AskAllowance {
+  StreamName name;
+  // What was sent beyond earlier allowances of this replica, batches being whole; or less, below 0.
+  std::int64_t bytes_beyond = 0;
+  friend bool operator==(const AskAllowance&, const AskAllowance&) = default;
+};
+
 }  // namespace strandline

@@ -48,6 +48,10 @@ final class AdminChecks {
     return topic;
   }
 
+  static List<Integer> brokers() throws Exception {
+    return ADMIN.describeCluster().nodes().get().stream().map(node -> node.id()).toList();
+  }
+
   static TopicDescription describe(String topic) throws Exception {
     return ADMIN.describeTopics(List.of(topic))
         .allTopicNames()

@@ -96,6 +96,8 @@ final class ToolChecks {
         ToolChecks::producerPerformance);
     suite.check("kafka-get-offsets: earliest, latest, by time", ToolChecks::getOffsets);
     suite.check("kafka-delete-records: by a file of offsets", ToolChecks::deleteRecords);
+    suite.check("kafka-reassign-partitions: moved within a throttle, which --verify takes away",
+        ToolChecks::reassign);
     suite.check("kafka-log-dirs: sizes per partition", ToolChecks::logDirs);
     suite.check("kafka-broker-api-versions: every announced API is known to Kafka's client",
         ToolChecks::apiVersions);
@@ -139,6 +141,50 @@ final class ToolChecks {
     String all = succeed(
         main, "", at("--entity-type", "topics", "--entity-name", topic, "--describe", "--all"));
     Suite.holds(all.contains("segment.bytes=1073741824"), all);
+  }
+
+  private static String brokerConfigs(int broker) throws Exception {
+    return succeed(kafka.admin.ConfigCommand::main, "",
+        at("--entity-type", "brokers", "--entity-name", "" + broker, "--describe"));
+  }
+
+  private static void reassign() throws Exception {
+    String topic = AdminChecks.make("tool-reassign", 1, Map.of());
+    List<Integer> brokers = AdminChecks.brokers();
+    int from = AdminChecks.describe(topic).partitions().get(0).leader().id();
+    int to = brokers.stream().filter(broker -> broker != from).findFirst().orElse(from);
+    Path plan = Files.createTempFile("reassign", ".json");
+    Files.writeString(plan,
+        "{\"version\":1,\"partitions\":[{\"topic\":\"" + topic
+            + "\",\"partition\":0,\"replicas\":[" + to + "]}]}");
+    Main main = org.apache.kafka.tools.reassign.ReassignPartitionsCommand::main;
+    String file = plan.toString();
+    String started = succeed(main, "",
+        at("--execute", "--reassignment-json-file", file, "--throttle", "5000000"));
+    Suite.holds(started.contains("Successfully started partition reassignment"), started);
+    if (to != from) {
+      for (int broker : List.of(from, to)) {
+        String shown = brokerConfigs(broker);
+        Suite.holds(shown.contains("leader.replication.throttled.rate=5000000")
+                && shown.contains("follower.replication.throttled.rate=5000000"),
+            shown);
+      }
+    }
+    for (int tries = 0;; ++tries) {
+      String verified = succeed(main, "", at("--verify", "--reassignment-json-file", file));
+      if (verified.contains("is completed"))
+        break;
+      Suite.holds(tries < 100, verified);
+      Thread.sleep(100);
+    }
+    for (int broker : brokers) {
+      Suite.settled(() -> !brokerConfigs(broker).contains("throttled.rate=5000000"));
+    }
+    String described = succeed(kafka.admin.ConfigCommand::main, "",
+        at("--entity-type", "topics", "--entity-name", topic, "--describe"));
+    Suite.holds(!described.contains("throttled.replicas"), described);
+    Suite.settled(() -> AdminChecks.describe(topic).partitions().get(0).leader().id() == to);
+    Files.delete(plan);
   }
 
   private static void console() throws Exception {

@@ -7,7 +7,7 @@ import time
 from rig import api
 from rig.batch import batch
 from rig.broker import Broker, free_port
-from rig.cluster import Cluster
+from rig.cluster import Cluster, until
 from rig.wire import Wire
 from rig.writer import Writer, doubled, lost, read_all
 
@@ -19,21 +19,11 @@ CATCH_UP_SECONDS = 20
 
 
 def _until(condition, seconds=CATCH_UP_SECONDS):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if condition():
-                return True
-        except (OSError, KeyError, IndexError):
-            pass
-        time.sleep(0.01)
-    return False
+    return until(condition, seconds)
 
 
-def _placed(cluster, topic=TOPIC, partition=0):
-    node = next(node for node, broker in cluster.brokers.items() if broker.alive())
-    with Wire(cluster[node].port) as wire:
-        return api.placement(wire, topic)[partition]
+def _placed(cluster, topic=TOPIC):
+    return cluster.placed(topic)
 
 
 def _in_sync(cluster, count, topic=TOPIC):

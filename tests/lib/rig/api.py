@@ -10,6 +10,7 @@ PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS = 0, 1, 2, 3, 18
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 20, 21, 22
 FIND_COORDINATOR, CREATE_PARTITIONS, INCREMENTAL_ALTER_CONFIGS = 10, 37, 44
 ELECT_LEADERS, ALTER_REASSIGNMENTS = 43, 45
+TOPIC, BROKER = 2, 4  # whose configs
 
 OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE = 1, 2, 3, 10
 LEADER_NOT_AVAILABLE, NOT_LEADER, REQUEST_TIMED_OUT = 5, 6, 7
@@ -181,13 +182,19 @@ def delete_records(wire, topic, before, partition=0):
     return answer.array(lambda a: (a.string(), dict(a.array(one))))[0][1][partition]
 
 
-def alter_topic(wire, topic, key, value):
-    """IncrementalAlterConfigs v0, one SET; the error."""
-    body = array([struct.pack(">b", 2) + string(topic)
-                  + array([string(key) + struct.pack(">b", 0) + nullable(value)])])
+def alter_configs(wire, kind, name, changes):
+    """IncrementalAlterConfigs v0 of a TOPIC or BROKER; a value of None removes the config. The error."""
+    each = [string(key) + struct.pack(">b", 1 if value is None else 0) + nullable(value)
+            for key, value in changes.items()]
+    body = array([struct.pack(">b", kind) + string(name) + array(each)])
     answer = wire.call(INCREMENTAL_ALTER_CONFIGS, 0, body + struct.pack(">b", 0))
     answer.int32()
     return answer.int32() and answer.int16()
+
+
+def alter_topic(wire, topic, key, value):
+    """One config set; the error."""
+    return alter_configs(wire, TOPIC, topic, {key: value})
 
 
 def init_producer_id(wire, transactional_id=None):

@@ -6,12 +6,27 @@ import tempfile
 import time
 import urllib.request
 
+from rig import api
 from rig.broker import START_SECONDS_MAX, Broker, StartFailed, free_port
+from rig.wire import Wire
 
 # Signals that the process is about to be gone: not counted as a crash of its own.
 KILLED = -9
 
 PORTS, RPC_PORT = (9092, 9644), 9192  # kafka and http; on hosts of their own
+
+
+def until(condition, seconds):
+    """Whether it holds within that time; a broker that does not answer says that it does not yet."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return True
+        except (OSError, KeyError, IndexError):
+            pass
+        time.sleep(0.01)
+    return False
 
 
 class Cluster:
@@ -81,6 +96,18 @@ class Cluster:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.load(answer)
 
+    def metrics(self, node, name, timeout=5):
+        """The samples of a metric on a broker's page, by their labels as they stand there."""
+        with urllib.request.urlopen(self.url(node, "/metrics"), timeout=timeout) as answer:
+            lines = answer.read().decode().splitlines()
+        found = {}
+        for line in lines:
+            series, _, value = line.rpartition(" ")
+            family, _, labels = series.partition("{")
+            if family == name:
+                found[labels.rstrip("}")] = float(value)
+        return found
+
     def controller(self, seconds=10):
         """The node that decides, as the brokers that live say."""
         deadline = time.monotonic() + seconds
@@ -96,6 +123,12 @@ class Cluster:
                     return leader
             time.sleep(0.01)
         raise TimeoutError(f"no controller in {seconds} s")
+
+    def placed(self, topic, partition=0):
+        """Where a partition is, as a broker that lives says."""
+        node = next(node for node, broker in self.brokers.items() if broker.alive())
+        with Wire(self.brokers[node].port) as wire:
+            return api.placement(wire, topic)[partition]
 
     def stop(self):
         for broker in self.brokers.values():

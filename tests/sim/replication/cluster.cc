@@ -44,6 +44,7 @@ void ClusterStats::add(const ClusterStats& other) {
   broken_streams += other.broken_streams;
   file_reads += other.file_reads;
   deletions += other.deletions;
+  allowances += other.allowances;
 }
 
 Cluster::Cluster(std::uint64_t seed, const Options& options)
@@ -152,6 +153,9 @@ void Cluster::take_role(Node& node, const Image& image) {
                                   profile_.replica_lag_ms_max);
   }
   if (node.follower != nullptr && is_in_sync) node.follower->on_in_sync();
+  if (node.follower != nullptr) {
+    node.follower->set_throttled(profile_.throttles_follower && !is_in_sync);
+  }
   drain(node);
 }
 
@@ -193,6 +197,7 @@ void Cluster::lead(Node& node, const Image& image) {
                       .high_watermark = node.log.high_watermark(),
                       .epochs = node.log.epochs()};
   node.leader = std::make_unique<PartitionLeader>(config, term, log, queue_.now());
+  node.leader->set_throttled(queue_.now(), profile_.throttles_leader);
   node.log.on_new_leader_epoch(image.leader_epoch);
   node.tail_start = node.log.end();
   start_sync(node);
@@ -208,6 +213,8 @@ void Cluster::follow(Node& node, const Image& image) {
       .self = node.id, .incarnation = node.incarnation, .credit_bytes = profile_.credit_bytes};
   node.follower = std::make_unique<PartitionFollower>(config, image.leader_epoch,
                                                       follower_log(node), node.last_stream);
+  const bool is_in_sync = std::ranges::find(image.isr.members, node.id) != image.isr.members.end();
+  node.follower->set_throttled(profile_.throttles_follower && !is_in_sync);
   if (node.connections.at(image.leader) != 0) node.follower->on_connected(queue_.now());
   drain(node);
 }

@@ -37,6 +37,8 @@ struct Profile {
   // Of requests to the controller, and answers: lost, doubled, or seconds late.
   std::uint64_t controller_trouble_per_mille = 0;
   std::uint64_t credit_bytes = 4 << 20;
+  bool throttles_leader = false;
+  bool throttles_follower = false;
   std::uint64_t notice_ms_max = 50;  // until an end knows that a connection is there, or broke
 };
 
@@ -57,6 +59,7 @@ struct ClusterStats {
   std::uint64_t broken_streams = 0;
   std::uint64_t file_reads = 0;
   std::uint64_t deletions = 0;
+  std::uint64_t allowances = 0;  // of throttled streams
   void add(const ClusterStats& other);
 };
 
@@ -181,6 +184,7 @@ class Cluster {
   void carry_out(Node& node, const StartSync& effect);
   void carry_out(Node& node, const AdvanceLogStart& effect);
   void carry_out(Node& node, const StreamBroken& effect);
+  void carry_out(Node& node, const AskAllowance& effect);
   void read(Node& node, const ReadBatches& effect);
   void cut_later(Node& node, std::optional<Offset> end, Offset start);
   void start_sync(Node& node);

@@ -371,6 +371,17 @@ std::int32_t Cluster::copies(const SimBatch& batch) const {
   }));
 }
 
+// Others stand in line before it.
+void Cluster::carry_out(Node& node, const AskAllowance& effect) {
+  ++stats_.allowances;
+  const std::uint64_t bytes = 1 + prng_.below(3000);
+  later(node, between(1, 10'000), true, [this, name = effect.name, bytes](Node& then) {
+    if (then.leader != nullptr) then.leader->on_allowance(queue_.now(), name, bytes);
+    if (then.follower != nullptr) then.follower->on_allowance(name, bytes);
+    drain(then);
+  });
+}
+
 void Cluster::delete_records(std::size_t index) {
   Node& node = nodes_[index];
   if (node.leader == nullptr || !node.leader->may_serve_readers()) return;

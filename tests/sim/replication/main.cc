@@ -21,10 +21,10 @@ void print_stats(const ClusterStats& s) {
       "%lu events, %lu messages: %lu appends, %lu acknowledged, %lu refused; %lu crashes, "
       "%lu disks damaged, %lu links cut; %lu terms, %lu ISR changes, %lu refused; "
       "%lu truncations, %lu logs begun anew, %lu streams broken, %lu reads from files, "
-      "%lu deletions\n",
+      "%lu deletions, %lu allowances\n",
       s.events, s.messages, s.appends, s.acknowledged, s.refused, s.crashes, s.damages, s.cuts,
       s.terms, s.isr_changes, s.isr_refusals, s.truncations, s.restarts, s.broken_streams,
-      s.file_reads, s.deletions);
+      s.file_reads, s.deletions, s.allowances);
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ Profile profile_of(std::uint64_t seed) {
   }
   profile.credit_bytes = prng.chance(1, 3) ? 400 + prng.below(3000) : 4 << 20;
   profile.notice_ms_max = 1 + prng.below(300);
+  profile.throttles_leader = prng.chance(1, 4);
+  profile.throttles_follower = prng.chance(1, 4);
   return profile;
 }
 

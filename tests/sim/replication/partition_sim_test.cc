@@ -37,6 +37,7 @@ TEST_CASE("partition simulation: it does what it says", "[sim]") {
   CHECK(all.broken_streams > 50);
   CHECK(all.file_reads > 300);
   CHECK(all.deletions > 20);
+  CHECK(all.allowances > 300);
 }
 
 TEST_CASE("partition simulation: without faults nothing is refused or broken", "[sim]") {

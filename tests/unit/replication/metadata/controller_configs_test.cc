@@ -107,6 +107,26 @@ TEST_CASE("Controller: broker configs change for one broker or for all", "[confi
   CHECK(t.broker("x", {{"num.partitions", kSet, "2"}}) == Errc::invalid_request);
 }
 
+TEST_CASE("Controller: Kafka's throttle of a single log directory can be removed, not set",
+          "[configs]") {
+  ConfigsHarness t;
+  const std::string name = "replica.alter.log.dirs.io.max.bytes.per.second";
+  CHECK(t.broker("1", {{name, kRemove, std::nullopt}}) == Errc::ok);
+  CHECK(t.broker("1", {{name, kSet, "1000"}}) == Errc::invalid_config);
+  CHECK(t.alter("a", {{name, kRemove, std::nullopt}}).code == Errc::invalid_config);
+}
+
+TEST_CASE("Controller: throttled replicas are pairs, or all", "[configs]") {
+  ConfigsHarness t;
+  const std::string name = "follower.replication.throttled.replicas";
+  CHECK(t.alter("a", {{name, kSet, "0:1,0:2"}}).ok());
+  CHECK(t.alter("a", {{name, kAppend, "1:1"}}).ok());
+  CHECK(t.configs().at(name) == "0:1,0:2,1:1");
+  CHECK(t.alter("a", {{name, kSet, "some"}}).code == Errc::invalid_config);
+  CHECK(t.alter("a", {{name, kAppend, "*"}}).code == Errc::invalid_config);
+  CHECK(t.alter("a", {{name, kSet, "*"}}).ok());
+}
+
 TEST_CASE("Controller: resources other than topics and brokers are refused", "[configs]") {
   ConfigsHarness t;
   const std::vector<ConfigAlteration> request{{8, "1", {}}, {16, "x", {}}};

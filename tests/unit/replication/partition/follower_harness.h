@@ -92,6 +92,7 @@ struct FollowerHarness {
     if (const auto* e = std::get_if<SendToLeader>(&effect)) sent.push_back(e->message);
     if (const auto* e = std::get_if<TruncateLog>(&effect)) truncation = *e;
     if (const auto* e = std::get_if<RestartLog>(&effect)) restart = *e;
+    if (const auto* e = std::get_if<AskAllowance>(&effect)) asks.push_back(*e);
     if (std::holds_alternative<StartSync>(effect)) ++syncs;
     if (const auto* e = std::get_if<AdvanceHighWatermark>(&effect))
       marks.push_back(e->high_watermark);
@@ -132,6 +133,7 @@ struct FollowerHarness {
   std::vector<Offset> marks;
   std::vector<Offset> starts;
   std::vector<Errc> broken;
+  std::vector<AskAllowance> asks;
 };
 
 }  // namespace strandline

@@ -193,6 +193,7 @@ struct LeaderHarness {
     if (const auto* e = std::get_if<AdvanceHighWatermark>(&effect))
       marks.push_back(e->high_watermark);
     if (std::holds_alternative<ServeReaders>(effect)) ++readers_let_in;
+    if (const auto* e = std::get_if<AskAllowance>(&effect)) asks.push_back(*e);
     if (std::holds_alternative<RefuseWaiting>(effect)) ++refusals;
     if (const auto* e = std::get_if<ProposeIsr>(&effect)) proposals.push_back(e->proposal);
     if (const auto* e = std::get_if<SendToFollower>(&effect)) sent.push_back(e->message);
@@ -249,6 +250,7 @@ struct LeaderHarness {
   std::vector<IsrProposal> proposals;
   std::vector<LeaderMessage> sent;
   std::vector<ReadBatches> reads;
+  std::vector<AskAllowance> asks;
 };
 
 }  // namespace strandline

@@ -1,0 +1,108 @@
+"""What a cluster does beside its work: moves replicas no faster than it may
+."""
+
+import os
+import shutil
+import time
+
+from rig import api
+from rig.batch import batch
+from rig.cluster import Cluster, until
+from rig.wire import Wire
+
+MOVE_SECONDS = 30
+RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
+REPLICAS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
+
+
+def _fill(cluster, topic, batches, value_bytes=50_000):
+    leader = cluster.placed(topic).leader
+    with Wire(cluster[leader].port) as wire:
+        for i in range(batches):
+            made = api.produce(wire, topic, batch([b"%06d" % i + b"." * value_bytes]))
+            assert made.error == 0, made
+
+
+def _end(cluster, node, topic):
+    """The log end of a replica, or -1 where there is none."""
+    for one in cluster.get(node, f"/v1/topics/{topic}").get("partitions", []):
+        if one["partition"] == 0:
+            return one["log_end_offset"]
+    return -1
+
+
+def _moved(cluster, topic, replicas):
+    return sorted(cluster.placed(topic).replicas) == sorted(replicas)
+
+
+def _set_rates(cluster, rate):
+    """As Kafka's tool does: for each broker that takes part. None removes them."""
+    with Wire(cluster[1].port) as wire:
+        return [api.alter_configs(wire, api.BROKER, str(node), dict.fromkeys(RATES, rate))
+                for node in cluster.brokers]
+
+
+def _throttle(tally, cluster):
+    with Wire(cluster[1].port) as wire:
+        for topic in ("slow", "quick"):
+            made = api.create_topic(wire, topic, replicas=[[1, 2]], min_insync_replicas=1)
+            assert made == 0, made
+    _fill(cluster, "slow", 80)  # 4 MB
+    _fill(cluster, "quick", 80)
+    with Wire(cluster[1].port) as wire:
+        wrong = api.alter_configs(wire, api.TOPIC, "slow", {REPLICAS[0]: "0:one"})
+        set_topic = api.alter_configs(wire, api.TOPIC, "slow",
+                                      {REPLICAS[0]: "0:1,0:2", REPLICAS[1]: "0:3"})
+    tally.check("upkeep: throttled replicas that are no pairs are refused", wrong == 40, wrong)
+    rates = _set_rates(cluster, "100000")
+    tally.check("upkeep: a throttle is set as Kafka's reassignment tool sets it",
+                set_topic == 0 and rates == [0, 0, 0], (set_topic, rates))
+    with Wire(cluster[1].port) as wire:
+        began = time.monotonic()
+        moving = [api.reassign(wire, "slow", {0: [1, 3]}), api.reassign(wire, "quick", {0: [1, 3]})]
+    tally.check("upkeep: a topic that is not throttled moves past one that is",
+                moving == [0, 0] and until(lambda: _moved(cluster, "quick", [1, 3]), MOVE_SECONDS),
+                moving)
+    took = []
+    with Wire(cluster[cluster.placed("slow").leader].port) as wire:
+        for _ in range(10):
+            before = time.monotonic()
+            made = api.produce(wire, "slow", batch([b"meanwhile"]))
+            took.append(time.monotonic() - before)
+            assert made.error == 0, made
+    tally.check("upkeep: producers of a throttled topic wait for its replicas in sync alone",
+                sorted(took)[5] < 0.5, took)
+    until(lambda: _end(cluster, 3, "slow") > 10, MOVE_SECONDS)
+    passed, end = time.monotonic() - began, _end(cluster, 3, "slow")
+    # A quarter of a second is saved up, and a piece may be a batch longer than allowed.
+    bytes_most = 100_000 * (passed + 0.25) + 300_000
+    tally.check("upkeep: a throttled replica catches up, and no faster than it may",
+                10 < end and end * 50_000 <= bytes_most and not _moved(cluster, "slow", [1, 3]),
+                (end, passed))
+    removed = _set_rates(cluster, None)
+    began = time.monotonic()
+    tally.check("upkeep: without the rate it is done soon",
+                removed == [0, 0, 0] and until(lambda: _moved(cluster, "slow", [1, 3]), MOVE_SECONDS),
+                (removed, _end(cluster, 3, "slow")))
+    print(f"# upkeep: moved {time.monotonic() - began:.2f} s after the throttle ended", flush=True)
+    with Wire(cluster[1].port) as wire:
+        cleared = api.alter_configs(wire, api.TOPIC, "slow", dict.fromkeys(REPLICAS))
+        unknown = api.alter_configs(wire, api.BROKER, "1",
+                                    {"replica.alter.log.dirs.io.max.bytes.per.second": None})
+    tally.check("upkeep: a throttle is cleared as Kafka's tool clears it", (cleared, unknown) == (0, 0),
+                (cleared, unknown))
+
+
+def run(tally, options):
+    cluster = Cluster(options.broker)
+    try:
+        cluster.start()
+        _throttle(tally, cluster)
+    except Exception:
+        for node, broker in cluster.brokers.items():
+            print(f"--- broker {node}\n{broker.log_tail()}", flush=True)
+        raise
+    finally:
+        cluster.kill()
+        if not options.keep:
+            shutil.rmtree(cluster.work, ignore_errors=True)
