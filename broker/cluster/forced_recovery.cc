@@ -1,9 +1,13 @@
 #include "broker/cluster/forced_recovery.h"
 
+#include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "broker/cluster/rpc_addresses.h"
 #include "broker/metadata/metadata_log.h"
+#include "broker/partition/stray_keeper.h"
 #include "broker/runtime/shard_loop.h"
 #include "protocol/base/prng.h"
 #include "replication/quorum/forced_recovery.h"
@@ -30,12 +34,20 @@ class ToldDamage final : public DamageReporter {
   std::string text;
 };
 
-// The one record of the forced batch names the survivor alone.
+// The one record of the forced batch names the survivor alone. Behind it, all brokers are told to
+// keep what nobody knows: topics that the others had created may be lost, and their records are not
+// to be taken for those of deleted ones.
 Result<void> carry_out(MetadataLog& log, ForcedQuorum& forced, const Voter& self) {
-  const std::vector<MetadataRecord> records{record_of(VoterSet{{self}}, 0)};
-  const QuorumBatch batch =
-      make_quorum_batch(records, forced.batch.base_offset, forced.batch.epoch, wall_now());
-  STRANDLINE_TRYV(log.append({&batch, 1}, wall_now()));
+  const Timestamp now = wall_now();
+  const std::vector<MetadataRecord> voters{record_of(VoterSet{{self}}, 0)};
+  const std::vector<MetadataRecord> keep{ConfigRecord{.resource = ConfigResource::broker,
+                                                      .name = std::string{kStrayKeepMs},
+                                                      .value = std::to_string(kStrayKeptForEver)}};
+  const QuorumBatch first =
+      make_quorum_batch(voters, forced.batch.base_offset, forced.batch.epoch, now);
+  const std::array batches{first,
+                           make_quorum_batch(keep, first.next_offset, forced.batch.epoch, now)};
+  STRANDLINE_TRYV(log.append(batches, now));
   STRANDLINE_TRYV(log.sync());
   return log.persist_vote(forced.vote);
 }

@@ -300,6 +300,16 @@ void partition_part(TextExposition& out, std::span<const PartitionSample> partit
   each("strandline_partition_offline", "1 when the partition answers errors only.", &P::offline);
 }
 
+void stray_part(TextExposition& out, std::span<const StraySample> strays) {
+  out.family("strandline_stray_directories", Type::gauge,
+             "Directories of partitions that this broker has no replica of.");
+  out.sample("", strays.size());
+  out.family("strandline_stray_bytes", Type::gauge, "What each of them takes up.");
+  for (const StraySample& stray : strays) {
+    out.sample(TextExposition::join({{"directory", stray.directory}}), stray.bytes);
+  }
+}
+
 void logging_part(TextExposition& out, const LogCounts& log) {
   out.family("strandline_log_lines_total", Type::counter, "Lines written to stderr, by level.");
   for (int level = 0; level < static_cast<int>(LogLevel::off); ++level) {
@@ -321,6 +331,7 @@ std::string render_metrics(const MetricsInput& input) {
   connection_part(out, input.shards);
   log_part(out, input.shards);
   partition_part(out, input.partitions);
+  stray_part(out, input.strays);
   logging_part(out, input.log);
   return out.take();
 }

@@ -34,6 +34,12 @@ struct PartitionSample {
   bool under_min_isr = false;  // acks=all is refused
 };
 
+// A directory of a partition that this broker has no replica of.
+struct StraySample {
+  std::string directory;
+  std::uint64_t bytes = 0;
+};
+
 // The process as the kernel sees it.
 struct ProcessSample {
   std::int64_t resident_bytes = 0;
@@ -70,6 +76,7 @@ struct BrokerSample {
 struct MetricsInput {
   std::span<const ShardMetrics* const> shards;
   std::span<const PartitionSample> partitions;
+  std::span<const StraySample> strays;
   BrokerSample broker;
   ProcessSample process;
   LogCounts log;

@@ -124,6 +124,7 @@ void PartitionManager::open_partition(const std::shared_ptr<Opening>& opening,
                                       const TopicPtr& topic, PartitionIndex index,
                                       Records records) {
   ++opening->outstanding;
+  opening_.insert({topic->id, index});
   const auto config = std::make_shared<const TopicConfig>(
       topic_config(*opening->image, *topic, shard_.broker_id(), shard_.settings().topic_defaults));
   shard_.disk_pool().submit([this, opening, topic, index, config, records] {
@@ -168,6 +169,7 @@ PartitionManager::OpenedLog PartitionManager::open_log(const TopicImage& topic,
 void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
                                   std::shared_ptr<const TopicConfig> config, OpenedLog opened) {
   const PartitionKey key{topic.id, index};
+  opening_.erase(opening_.find(key));
   const bool is_known = std::ranges::find(findings_.damaged, key) != findings_.damaged.end();
   if ((!opened.log || opened.lacks_records) && !is_known) findings_.damaged.push_back(key);
   if (!opened.log) {
@@ -201,6 +203,7 @@ void PartitionManager::open_again(const PartitionKey& key) {
   if (topic == nullptr || !shard_.partitions().offline().contains(key)) return;
   const auto config = std::make_shared<const TopicConfig>(
       topic_config(*image, *topic, shard_.broker_id(), shard_.settings().topic_defaults));
+  opening_.insert(key);
   shard_.disk_pool().submit([this, key, topic, config] {
     OpenedLog opened = open_log(*topic, key.partition, *config, Records::kept);
     shard_.loop().post([this, key, topic, config, log = std::move(opened)]() mutable {
@@ -213,7 +216,10 @@ void PartitionManager::opened_again(const PartitionKey& key, const TopicImage& t
                                     const std::shared_ptr<const TopicConfig>& config,
                                     OpenedLog opened) {
   // It may have been taken away from here meanwhile.
-  if (!shard_.partitions().offline().contains(key)) return;
+  if (!shard_.partitions().offline().contains(key)) {
+    opening_.erase(opening_.find(key));
+    return;
+  }
   shard_.partitions().extract(key);
   log_opened(topic, key.partition, config, std::move(opened));
   Partition* const partition = shard_.partitions().find(key);
@@ -252,6 +258,7 @@ void PartitionManager::opened_one(const std::shared_ptr<Opening>& opening) {
   if (shard_.replicas() != nullptr) shard_.replicas()->on_image(*opening->image);
   show_views(before.get(), *opening->image);
   forget_cuts(*opening->image);
+  look_for_strays(*opening->image);
   opening->applied();
 }
 
@@ -323,8 +330,10 @@ void PartitionManager::remove_absent(const MetadataImage& image) {
   std::erase_if(damaged_, is_gone);
   const auto offline = shard_.partitions().offline();
   for (const PartitionKey& key : offline) {
-    // Its directory stays: whoever deletes a damaged topic may still want to look into it.
-    if (is_gone(key)) shard_.partitions().extract(key);
+    if (!is_gone(key)) continue;
+    shard_.partitions().extract(key);
+    // Put aside: whoever deletes a damaged topic may still want to look into it.
+    looked_for_strays_ = false;
   }
 }
 
@@ -338,11 +347,16 @@ void PartitionManager::remove_partition(std::shared_ptr<Partition> partition) {
 }
 
 void PartitionManager::remove_directory(std::shared_ptr<Partition> partition) {
-  shard_.disk_pool().submit([this, partition = std::move(partition)]() mutable {
+  const PartitionKey key = partition->key();
+  const std::string directory = partition_directory(partition->topic(), key.partition);
+  if (keeps_what_goes()) {
+    leaving_.at(key).emplace_back([partition = std::move(partition)] {});
+    return put_aside({directory, key});
+  }
+  shard_.disk_pool().submit([this, directory, partition = std::move(partition)]() mutable {
     checkpoint_.remove(partition->key());
-    const Result<bool> removed = remove_partition_directory(
-        disk_, partition_directory(partition->topic(), partition->key().partition),
-        partition->key().topic_id);
+    const Result<bool> removed =
+        remove_partition_directory(disk_, directory, partition->key().topic_id);
     if (!removed) {
       log_line(LogLevel::error, "partition", "cannot remove the directory of a deleted partition",
                {{"topic", partition->topic()},

@@ -2,6 +2,10 @@
 // has a replica of, takes down those that are gone or went to other brokers, hands changed configs
 // and roles on.
 //
+// Directories of replicas that went while the broker was down are put aside, once an image shows
+// this start of it. Such an image is as new as the start, so what it does not assign is not this
+// broker's any more. An older one tells nothing, and nothing is touched for it.
+//
 // Thread   the shard; opening and removing run on the shard's disk threads
 #pragma once
 
@@ -14,6 +18,7 @@
 #include <vector>
 
 #include "broker/partition/partition.h"
+#include "broker/partition/partition_directory.h"
 #include "broker/partition/replica_findings.h"
 #include "broker/partition/shard.h"
 #include "protocol/base/result.h"
@@ -73,6 +78,13 @@ class PartitionManager {
   void forget_cuts(const MetadataImage& image);
   void remove_absent(const MetadataImage& image);
 
+  // partition_manager_strays.cc
+  void look_for_strays(const MetadataImage& image);
+  void take_strays(const UnknownDirectories& found);
+  bool is_in_use(const PartitionKey& key) const;
+  void put_aside(const UnknownDirectories::Owned& stray);
+  bool keeps_what_goes() const;
+
   Shard& shard_;
   Disk& disk_;
   Checkpoint& checkpoint_;
@@ -80,6 +92,9 @@ class PartitionManager {
   ReplicaFindings findings_;
   // Replicas whose directories are being removed, and what waits for that.
   std::map<PartitionKey, std::vector<Task>> leaving_;
+  // Replicas whose logs are being opened.
+  std::multiset<PartitionKey> opening_;
+  bool looked_for_strays_ = false;
   // Replicas with damaged records, until others lead and this one may begin anew.
   std::set<PartitionKey> damaged_;
   std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows

@@ -58,6 +58,11 @@ class BrokerAdmin::View final : public AdminBackend {
     input.broker.damage_found = admin_.sources_.damage.damage_count();
     input.broker.tails_cut = admin_.sources_.damage.cut_count();
     input.broker.files_rebuilt = admin_.sources_.damage.rebuilt_count();
+    std::vector<StraySample> strays;
+    for (const StrayDirectory& stray : admin_.sources_.strays.strays()) {
+      strays.push_back({stray.directory, stray.bytes});
+    }
+    input.strays = strays;
     input.process = sample_process();
     input.log = log_counts();
     input.api_name = api_name;

@@ -11,6 +11,7 @@
 #include "broker/config/settings.h"
 #include "broker/http/admin_backend.h"
 #include "broker/partition/shard.h"
+#include "broker/partition/stray_keeper.h"
 #include "broker/rpc/rpc_metrics_page.h"
 #include "broker/runtime/memory_budget.h"
 #include "broker/server/damage_log.h"
@@ -30,6 +31,7 @@ class BrokerAdmin final : public AdminSource {
     const DiskGuard& guard;
     const MemoryBudget& budget;
     const DamageLog& damage;
+    const StrayKeeper& strays;
     ClusterNode& cluster;
   };
 

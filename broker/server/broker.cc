@@ -19,6 +19,7 @@
 #include "broker/net/listener.h"
 #include "broker/partition/replica_links.h"
 #include "broker/partition/replication_throttle.h"
+#include "broker/partition/stray_keeper.h"
 #include "broker/runtime/machine.h"
 #include "broker/server/admin.h"
 #include "broker/server/damage_log.h"
@@ -105,6 +106,7 @@ struct Broker::State {
   std::unique_ptr<Services> services;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<DiskGuard> disk_guard;
+  std::unique_ptr<StrayKeeper> strays;
   std::unique_ptr<BrokerAdmin> admin;
   HttpLimits http_limits;
   std::unique_ptr<HttpServer> http;
@@ -250,6 +252,7 @@ void Broker::State::make_threads() {
 StartResult Broker::State::open_cluster() {
   disk_guard = std::make_unique<DiskGuard>(*first().shard, *disk, refuses_writes, refuses_changes);
   disk_guard->make_room_to_start();
+  strays = std::make_unique<StrayKeeper>(*first().shard, *disk);
   configs = std::make_unique<ConfigView>(settings);
   std::vector<ShardLoop*> loops;
   for (auto& server : shards) loops.push_back(&server->loop);
@@ -427,6 +430,7 @@ StartResult Broker::State::open_listeners() {
                                                              .guard = *disk_guard,
                                                              .budget = budget,
                                                              .damage = damage,
+                                                             .strays = *strays,
                                                              .cluster = *cluster});
   for (auto& server : shards) {
     admin->add_shard(*server->shard);
@@ -516,6 +520,7 @@ StartResult Broker::start(std::function<void()> on_serving) {
   std::latch ready{1};
   state->first().loop.post([state, &ready] {
     state->disk_guard->start();
+    state->strays->start();
     state->tell_suppressed_lines();
     for (auto& server : state->shards) {
       server->loop.post([&server] { server->checkpointer->start(); });

@@ -1,5 +1,5 @@
-"""What a cluster does beside its work: moves replicas no faster than it may
-."""
+"""What a cluster does beside its work: moves replicas no faster than it may, clears up what nobody asks
+for any more."""
 
 import os
 import shutil
@@ -93,11 +93,68 @@ def _throttle(tally, cluster):
                 (cleared, unknown))
 
 
+# --- directories of nobody
+
+
+def _directories(cluster, node, part):
+    return [name for name in os.listdir(cluster[node].data) if part in name]
+
+
+def _keep_strays(cluster, ms):
+    with Wire(cluster[1].port) as wire:
+        assert api.alter_configs(wire, api.BROKER, "", {"stray.keep.ms": ms}) == 0
+
+
+def _in_sync(cluster, topic, count, seconds=MOVE_SECONDS):
+    return until(lambda: len(cluster.placed(topic).isr) == count, seconds)
+
+
+def _strays(tally, cluster):
+    _keep_strays(cluster, "3600000")
+    with Wire(cluster[1].port) as wire:
+        for topic in ("deleted", "moved"):
+            made = api.create_topic(wire, topic, replicas=[[1, 3]], min_insync_replicas=1)
+            assert made == 0, made
+    for topic in ("deleted", "moved"):
+        _fill(cluster, topic, 4)
+        assert _in_sync(cluster, topic, 2)
+    cluster[3].stop()
+    with Wire(cluster[1].port) as wire:
+        done = [api.delete_topic(wire, "deleted"), api.reassign(wire, "moved", {0: [1, 2]})]
+    tally.check("upkeep: while a broker is down a topic of its is deleted, and another moved away",
+                done == [0, 0] and until(lambda: _moved(cluster, "moved", [1, 2]), MOVE_SECONDS), done)
+    cluster[2].kill()
+    cluster.start([3])
+    tally.check("upkeep: both directories are put aside when it starts",
+                until(lambda: len(_directories(cluster, 3, "-stray")) == 2, MOVE_SECONDS)
+                and not _directories(cluster, 3, "deleted-0") and not _directories(cluster, 3, "moved-0"),
+                os.listdir(cluster[3].data))
+    strays = _directories(cluster, 3, "-stray")
+    named = {f'directory="{name}"' for name in strays}
+    tally.check("upkeep: and named on the metrics page, with what they take up",
+                until(lambda: {label for label, value in cluster.metrics(
+                    3, "strandline_stray_bytes").items() if value > 200_000} == named, MOVE_SECONDS),
+                cluster.metrics(3, "strandline_stray_bytes"))
+    log = cluster[3].log_since_start()
+    tally.check("upkeep: and in the log", all(f"kept_as={name}" in log for name in strays), log[-2000:])
+    _keep_strays(cluster, "0")
+    tally.check("upkeep: when the time is over, that of the deleted topic goes",
+                until(lambda: len(_directories(cluster, 3, "-stray")) == 1, MOVE_SECONDS), strays)
+    tally.check("upkeep: that of the moved one stays while not all its replicas are in sync",
+                until(lambda: "kept beyond its time" in cluster[3].log_since_start(), MOVE_SECONDS)
+                and len(_directories(cluster, 3, "-stray")) == 1)
+    cluster.start([2])
+    tally.check("upkeep: and goes once they are",
+                until(lambda: not _directories(cluster, 3, "-stray"), MOVE_SECONDS)
+                and len(cluster.placed("moved").isr) == 2, cluster.placed("moved"))
+
+
 def run(tally, options):
     cluster = Cluster(options.broker)
     try:
         cluster.start()
         _throttle(tally, cluster)
+        _strays(tally, cluster)
     except Exception:
         for node, broker in cluster.brokers.items():
             print(f"--- broker {node}\n{broker.log_tail()}", flush=True)

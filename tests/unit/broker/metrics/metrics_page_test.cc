@@ -21,12 +21,14 @@ struct PageHarness {
   std::array<std::unique_ptr<ShardMetrics>, 2> shards{std::make_unique<ShardMetrics>(),
                                                       std::make_unique<ShardMetrics>()};
   std::vector<PartitionSample> partitions;
+  std::vector<StraySample> strays;
 
   std::string render() const {
     const std::array<const ShardMetrics*, 2> both{shards[0].get(), shards[1].get()};
     return render_metrics({
         .shards = both,
         .partitions = partitions,
+        .strays = strays,
         .broker = {.version = "0.1.0", .commit = "abc", .broker_id = 7, .serving = true},
         .process = sample_process(),
         .log = {},
@@ -71,6 +73,16 @@ TEST_CASE("metrics page: a broker that did nothing yet shows a right page", "[me
   CHECK(page.value(R"(strandline_connections_closed_total{reason="slow_reader"})") == 0);
   CHECK(page.value("strandline_sync_seconds_count") == 0);
   CHECK_FALSE(page.types.contains("strandline_requests_total"));  // no request, no line
+}
+
+TEST_CASE("metrics page: stray directories are named", "[metrics]") {
+  PageHarness t;
+  CHECK(t.page().value("strandline_stray_directories") == 0);
+  t.strays = {{"a.0-stray", 700}, {"b.1-stray", 0}};
+  const CheckedPage page = t.page();
+  CHECK(page.value("strandline_stray_directories") == 2);
+  CHECK(page.value(R"(strandline_stray_bytes{directory="a.0-stray"})") == 700);
+  CHECK(page.value(R"(strandline_stray_bytes{directory="b.1-stray"})") == 0);
 }
 
 TEST_CASE("metrics page: shards add up", "[metrics]") {
@@ -152,6 +164,7 @@ TEST_CASE("docs/operations.md: tells of every metric, and of none that is not th
   t.shards[0]->api(0).requests.add();
   t.shards[0]->count_error(3);
   t.partitions.push_back({.topic = "t"});
+  t.strays.push_back({"t.0-stray", 1});
   const CheckedPage page = t.page();
   const std::string text = source_text("docs/operations.md");
   REQUIRE_FALSE(text.empty());

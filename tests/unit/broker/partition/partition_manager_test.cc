@@ -1,83 +1,12 @@
-#include "broker/partition/partition_manager.h"
-
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "broker/partition/partition_directory.h"
-#include "protocol/base/prng.h"
-#include "tests/unit/broker/partition/partition_harness.h"
+#include "tests/unit/broker/partition/manager_harness.h"
 
 namespace strandline {
 namespace {
-
-class ManagerHarness : public ShardHarness {
- public:
-  explicit ManagerHarness(SimDisk& given) : ShardHarness(given) {
-    CheckpointReport report;
-    checkpoint = Checkpoint::open(disk, report).value();
-    manager = std::make_unique<PartitionManager>(shard, disk, *checkpoint, damage);
-    REQUIRE(metadata
-                .apply(BrokerRegistrationRecord{
-                    .broker = BrokerId{1}, .incarnation = incarnation, .broker_epoch = 1})
-                .has_value());
-  }
-  ~ManagerHarness() { stop(); }
-
-  // Gives the shard the image; does not wait until it is served.
-  void publish() {
-    on_shard([this, image = metadata.publish()] {
-      manager->apply(image, [this, image] { applied = image->version; });
-    });
-  }
-  void apply() {
-    publish();
-    REQUIRE(reaches([this] { return applied == metadata.image().version; }));
-  }
-
-  Uuid create(const std::string& name, int partitions = 1) {
-    const Uuid id = make_uuid(prng);
-    REQUIRE(metadata.apply(TopicRecord{.topic_id = id, .name = name}).has_value());
-    for (int i = 0; i < partitions; ++i) {
-      REQUIRE(metadata
-                  .apply(PartitionRecord{.topic_id = id,
-                                         .partition = PartitionIndex{i},
-                                         .replicas = {BrokerId{1}},
-                                         .isr = {BrokerId{1}},
-                                         .leader = BrokerId{1},
-                                         .leader_epoch = LeaderEpoch{0}})
-                  .has_value());
-    }
-    return id;
-  }
-  void remove(const Uuid& id) { REQUIRE(metadata.apply(RemoveTopicRecord{id}).has_value()); }
-
-  // On the shard.
-  Partition* find(const Uuid& id, int index = 0) {
-    return shard.partitions().find({id, PartitionIndex{index}});
-  }
-  Offset log_end(const Uuid& id) {
-    return on_shard([&] { return find(id) ? find(id)->bounds().log_end_offset : kNoOffset; });
-  }
-  void produce(const Uuid& id) {
-    on_shard([&] { REQUIRE(append_to(*find(id), {}).has_value()); });
-  }
-  bool reaches_synced(const Uuid& id) {
-    return reaches([&] {
-      const PartitionBounds bounds = find(id)->bounds();
-      return bounds.high_watermark == bounds.log_end_offset;
-    });
-  }
-  bool exists(const std::string& path) { return disk.exists(path).value(); }
-
-  Prng prng{3};
-  MetadataState metadata{make_uuid(prng)};
-  std::unique_ptr<Checkpoint> checkpoint;
-  std::unique_ptr<PartitionManager> manager;
-  std::uint64_t applied = 0;
-};
 
 TEST_CASE("PartitionManager: topics that come and go leave nothing behind in a shard's memory",
           "[partition_manager]") {
