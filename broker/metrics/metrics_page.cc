@@ -243,6 +243,18 @@ void log_part(TextExposition& out, Shards shards) {
              "follower.");
   out.sample(R"(side="leader")", sum_of(shards, &M::throttled_sent_bytes));
   out.sample(R"(side="follower")", sum_of(shards, &M::throttled_received_bytes));
+  counter(out, shards, "strandline_scrub_bytes_total",
+          "Bytes of sealed segments read from the disk and checked.", &M::scrub_bytes);
+  counter(out, shards, "strandline_scrub_rounds_total",
+          "Times a shard came through all that it leads.", &M::scrub_rounds);
+  counter(out, shards, "strandline_scrub_compared_total",
+          "Pieces compared with what the leader has.", &M::scrub_compared);
+  counter(out, shards, "strandline_scrub_differences_total",
+          "Of these, other than the leader's, and neither damaged.", &M::scrub_differences);
+  counter(out, shards, "strandline_scrub_skipped_total", "Pieces left to the next round.",
+          &M::scrub_skipped);
+  counter(out, shards, "strandline_scrub_damaged_total",
+          "Pieces found damaged: the replica fetches the records again.", &M::scrub_damaged);
   time_histogram(out, shards, "strandline_append_stall_seconds",
                  "How long a buffered append kept its shard.", &M::append_stall);
   time_histogram(out, shards, "strandline_sync_seconds",

@@ -141,6 +141,14 @@ struct ShardMetrics {
   Counter throttled_sent_bytes;
   Counter throttled_received_bytes;
 
+  // --- scrubber
+  Counter scrub_bytes;        // read from the disk and checked
+  Counter scrub_rounds;       // over all that the shard leads
+  Counter scrub_compared;     // pieces, with what the leader found
+  Counter scrub_differences;  // of these, with no damage on either side
+  Counter scrub_skipped;      // pieces that could not be read or compared this time
+  Counter scrub_damaged;      // pieces that are damaged here
+
   // --- sync
   Histogram sync_time;   // ns from asking a sync thread to hearing that the data is on disk
   Histogram sync_group;  // appends one sync made durable

@@ -245,6 +245,14 @@ LinkId LeaderRole::link_of(const StreamName& name) const {
   return found != streams_.end() && found->second.name == name ? found->second.link : kNoLink;
 }
 
+std::vector<LinkId> LeaderRole::links() const {
+  std::vector<LinkId> links;
+  for (const auto& [replica, stream] : streams_) {
+    if (stream.link != kNoLink) links.push_back(stream.link);
+  }
+  return links;
+}
+
 void LeaderRole::carry_out(SendToFollower& effect) {
   const LinkId link = link_of(name_of(effect.message));
   ReplicaTransport* const replicas = partition_.shard().replicas();

@@ -64,6 +64,9 @@ class LeaderRole {
   void on_view(const PartitionView& view);
   void set_config(const TopicConfig& config);
 
+  // Over which its followers can be spoken to.
+  std::vector<LinkId> links() const;
+
   void on_message(LinkId link, const FollowerMessage& message);
   void on_link_down(LinkId link);
   void on_link_room(LinkId link);

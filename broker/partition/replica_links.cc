@@ -41,6 +41,9 @@ ReplicaLinks::ReplicaLinks(Shard& shard, BufferPool& buffers, MemoryBudget& budg
   handlers_.on_message(kLeaderEntries, [this](RpcChannel& from, const RpcMessage& message) {
     take_leader_entries(from, message);
   });
+  handlers_.on_message(kRangeDigest, [this](RpcChannel& from, const RpcMessage& message) {
+    take_range_digest(from, message);
+  });
   const std::uint32_t lane = lane_of(shard.index());
   server_ = std::make_unique<RpcServer>(
       context_, handlers_, RpcServerOptions{.lane = lane, .lanes = lane + 1},
@@ -290,6 +293,12 @@ void ReplicaLinks::take_leader_entries(RpcChannel& from, const RpcMessage& messa
   }
 }
 
+void ReplicaLinks::take_range_digest(RpcChannel& from, const RpcMessage& message) {
+  const auto digest = decode_range_digest(message.message());
+  if (!digest) return from.close(RpcClose::malformed, digest.error());
+  shard_.digest_came(digest.value());
+}
+
 // --- what goes
 
 void ReplicaLinks::send(LinkId id, const PartitionKey& place, FollowerMessage message) {
@@ -305,6 +314,13 @@ void ReplicaLinks::send(LinkId id, const PartitionKey& place, LeaderMessage mess
   if (link == nullptr) return;
   link->outbox.push(place, std::move(message), std::move(bytes));
   plan_flush(id, *link);
+}
+
+void ReplicaLinks::send(LinkId id, const RangeDigest& digest) {
+  Link* const link = find(id);
+  if (link == nullptr || !link->channel->has_room()) return;
+  (void)link->channel->send(kRangeDigest,
+                            {.message = encode_range_digest(digest), .attachments = {}});
 }
 
 bool ReplicaLinks::has_room(LinkId id, const PartitionKey& place) {

@@ -66,6 +66,7 @@ class ReplicaLinks final : public ReplicaTransport {
   void send(LinkId link, const PartitionKey& place, FollowerMessage message) override;
   void send(LinkId link, const PartitionKey& place, LeaderMessage message,
             std::optional<MemoryPiece> bytes) override;
+  void send(LinkId link, const RangeDigest& digest) override;
   bool has_room(LinkId link, const PartitionKey& place) override;
 
  private:
@@ -116,6 +117,7 @@ class ReplicaLinks final : public ReplicaTransport {
   void keep_for_later(LinkId link, const PartitionKey& place, const FollowerMessage& message);
   void take_follower_entries(RpcChannel& from, const RpcMessage& message);
   void take_leader_entries(RpcChannel& from, const RpcMessage& message);
+  void take_range_digest(RpcChannel& from, const RpcMessage& message);
   template <class Tell>
   void tell(const PartitionSet& places, Tell tell);
 
@@ -142,5 +144,6 @@ class ReplicaLinks final : public ReplicaTransport {
 // Methods 40 to 49 are the replication's.
 inline constexpr rpc::Method kFollowerEntries{40};
 inline constexpr rpc::Method kLeaderEntries{41};
+inline constexpr rpc::Method kRangeDigest{42};
 
 }  // namespace strandline

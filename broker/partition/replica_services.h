@@ -78,6 +78,9 @@ class ReplicaTransport {
   // bytes   of StreamBatches
   virtual void send(LinkId link, const PartitionKey& place, LeaderMessage message,
                     std::optional<MemoryPiece> bytes) = 0;
+  // What a leader's batches are, for the follower at the other end; or nowhere when the link is
+  // gone or has enough to do.
+  virtual void send(LinkId link, const RangeDigest& digest) = 0;
 
   // Whether batches may be read for the link. If not, the partition's on_link_room() comes later,
   // once; or on_link_down().

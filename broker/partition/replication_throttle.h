@@ -46,6 +46,7 @@ class ReplicationThrottle {
 struct ReplicationThrottles {
   ReplicationThrottle leader;
   ReplicationThrottle follower;
+  ReplicationThrottle scrub;  // what Scrubbers read
 };
 
 class AllowanceLine {

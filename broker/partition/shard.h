@@ -34,6 +34,7 @@ class Checkpoint;
 class ReplicaTransport;
 class Shard;
 struct IsrRequest;
+struct RangeDigest;
 struct ReplicationThrottles;
 
 // What a shard is given by the broker around it. Everything outlives the shard.
@@ -101,6 +102,13 @@ class Shard {
   }
   void when_damage_is_found(std::function<void(const PartitionKey&)> take) {
     on_damage_ = std::move(take);
+  }
+  // A leader on another broker says what it found some batches to be.
+  void digest_came(const RangeDigest& digest) {
+    if (on_digest_) on_digest_(digest);
+  }
+  void when_digest_comes(std::function<void(const RangeDigest&)> take) {
+    on_digest_ = std::move(take);
   }
   void report_damage(const PartitionKey& key) {
     if (resources_.report_damage) resources_.report_damage(*this, key);
@@ -185,6 +193,7 @@ class Shard {
   std::uint64_t bytes_since_checkpoint_ = 0;
   std::function<void()> checkpoint_due_;
   std::function<void(const PartitionKey&)> on_damage_;
+  std::function<void(const RangeDigest&)> on_digest_;
   bool in_touch_ = true;
   Timestamp nobody_else_led_until_ = kNoTimestamp;
   std::vector<Task> after_checkpoint_;

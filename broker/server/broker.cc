@@ -235,6 +235,7 @@ void Broker::State::make_threads() {
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
         std::make_unique<PartitionManager>(*server->shard, *disk, *checkpoint, damage);
+    server->scrubber = std::make_unique<Scrubber>(*server->shard, throttles.scrub);
     peers.push_back(server->shard.get());
     shards.push_back(std::move(server));
   }
@@ -344,6 +345,7 @@ void Broker::State::take_live_settings(const MetadataImage& image) {
   throttles.leader.set_rate(now, live_number(settings, image, "leader.replication.throttled.rate"));
   throttles.follower.set_rate(now,
                               live_number(settings, image, "follower.replication.throttled.rate"));
+  throttles.scrub.set_rate(now, live_number(settings, image, "scrub.bytes.per.second"));
 }
 
 void Broker::State::show(std::shared_ptr<const MetadataImage> image, std::function<void()> shown) {
@@ -523,7 +525,10 @@ StartResult Broker::start(std::function<void()> on_serving) {
     state->strays->start();
     state->tell_suppressed_lines();
     for (auto& server : state->shards) {
-      server->loop.post([&server] { server->checkpointer->start(); });
+      server->loop.post([&server] {
+        server->checkpointer->start();
+        server->scrubber->start();
+      });
     }
     ready.count_down();
   });
@@ -582,6 +587,7 @@ void Broker::stop() {
   });
   for (auto& server : state->shards) {
     server->loop.post([&server, &closed] {
+      server->scrubber->stop();
       server->stop_replicas();
       server->connections->close_all(CloseReason::shutdown);
       server->checkpointer->finish([&closed] { closed.count_down(); });

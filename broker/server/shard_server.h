@@ -11,6 +11,7 @@
 #include "broker/net/connection_table.h"
 #include "broker/partition/checkpointer.h"
 #include "broker/partition/partition_manager.h"
+#include "broker/partition/scrubber.h"
 #include "broker/partition/shard.h"
 #include "broker/runtime/shard_loop.h"
 #include "broker/server/isr_requests.h"
@@ -42,6 +43,7 @@ struct ShardServer {
   std::unique_ptr<ReplicaLinks> replicas;
   std::unique_ptr<PartitionManager> manager;
   std::unique_ptr<Checkpointer> checkpointer;
+  std::unique_ptr<Scrubber> scrubber;
   std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<ConnectionContext> context;
   std::unique_ptr<ConnectionTable> connections;

@@ -285,4 +285,29 @@ Result<std::vector<Placed<LeaderMessage>>> decode_leader_entries(ByteView bytes)
   return decode<pb::LeaderEntries, LeaderMessage>(bytes);
 }
 
+std::string encode_range_digest(const RangeDigest& digest) {
+  pb::RangeDigest to;
+  put_place(digest.place, &to);
+  to.set_leader_epoch(digest.leader_epoch.value());
+  to.set_start_offset(digest.start.value());
+  to.set_end_offset(digest.end.value());
+  to.set_bytes(digest.bytes);
+  to.set_xxh3(digest.xxh3);
+  return to.SerializeAsString();
+}
+
+Result<RangeDigest> decode_range_digest(ByteView bytes) {
+  pb::RangeDigest from;
+  if (!parse(from, bytes)) return Errc::malformed_frame;
+  STRANDLINE_TRY(const PartitionKey place, take_place(from));
+  const bool is_range = from.start_offset() >= 0 && from.start_offset() < from.end_offset();
+  if (from.leader_epoch() < 0 || !is_range || from.bytes() == 0) return Errc::malformed_frame;
+  return RangeDigest{.place = place,
+                     .leader_epoch = LeaderEpoch{from.leader_epoch()},
+                     .start = Offset{from.start_offset()},
+                     .end = Offset{from.end_offset()},
+                     .bytes = from.bytes(),
+                     .xxh3 = from.xxh3()};
+}
+
 }  // namespace strandline

@@ -159,4 +159,19 @@ Result<std::vector<Placed<FollowerMessage>>> decode_follower_entries(ByteView by
 std::string encode_leader_entries(std::span<const Placed<LeaderMessage>> entries);
 Result<std::vector<Placed<LeaderMessage>>> decode_leader_entries(ByteView bytes);
 
+// What a leader found the batches in [start, end) to be, for a follower to compare with its own.
+struct RangeDigest {
+  PartitionKey place;
+  LeaderEpoch leader_epoch;
+  Offset start;
+  Offset end;
+  std::uint64_t bytes = 0;  // at least 1
+  std::uint64_t xxh3 = 0;
+  friend bool operator==(const RangeDigest&, const RangeDigest&) = default;
+};
+
+// Errors   malformed_frame   does not decode, or a value that no writer puts there
+std::string encode_range_digest(const RangeDigest& digest);
+Result<RangeDigest> decode_range_digest(ByteView bytes);
+
 }  // namespace strandline

@@ -67,6 +67,8 @@ class PartitionLog {
   // empty.
   Offset first_batch_offset() const { return segments_.begin()->first; }
   Offset log_end_offset() const { return log_end_; }
+  // Where the newest segment begins; all before it are sealed.
+  Offset sealed_end() const { return segments_.rbegin()->first; }
   Offset flushed_end() const { return flushed_end_; }
   Offset high_watermark() const { return high_watermark_; }
   // Readers of committed transactions stop here: where the oldest open transaction begins.

@@ -11,6 +11,7 @@ from rig.wire import until
 
 DISK_FAILED = 74  # the exit status of a broker whose disk refused a sync
 HANG_SECONDS_MAX = 6  # of two busy cores
+MEND_SECONDS_MAX = 30
 
 
 def disk_full(world):
@@ -186,10 +187,7 @@ def missing_log(world):
     world.start(node)
 
 
-def flipped_bit(world):
-    node = world.prng.choice((world.leader(), world.follower()))
-    _take_down(world, node)
-    path = world.prng.choice(_logs(world, node))
+def _flip_a_bit(world, node, path):
     position, bit = world.prng.randrange(os.path.getsize(path)), world.prng.randrange(8)
     world.note(f"broker {node}: bit {bit} of byte {position} of "
                f"{path.removeprefix(world.disks[node].data)} is flipped")
@@ -198,7 +196,42 @@ def flipped_bit(world):
         byte = file.read(1)[0]
         file.seek(position)
         file.write(bytes([byte ^ (1 << bit)]))
+
+
+def flipped_bit(world):
+    node = world.prng.choice((world.leader(), world.follower()))
+    _take_down(world, node)
+    _flip_a_bit(world, node, world.prng.choice(_logs(world, node)))
     world.start(node)
+
+
+def silent_flip(world):
+    """Under a running broker, in what all readers have read: nobody but the scrubber looks there."""
+    node = world.prng.choice((world.leader(), world.follower()))
+    logs = sorted(_logs(world, node))
+    sealed = [path for path, next_path in zip(logs, logs[1:])
+              if os.path.dirname(path) == os.path.dirname(next_path)]
+    if not sealed:
+        world.note("no segment is sealed yet")
+        return
+    path = world.prng.choice(sealed)
+    with open(path, "rb") as file:
+        whole = file.read()
+    began = world.now()
+    _flip_a_bit(world, node, path)
+
+    def is_mended():
+        try:
+            with open(path, "rb") as file:
+                return file.read() == whole
+        except FileNotFoundError:  # put aside, and not fetched again yet
+            return False
+
+    if until(is_mended, MEND_SECONDS_MAX, 0.1):
+        world.note(f"it is mended after {world.now() - began:.1f} s")
+    else:
+        world.history.finding("I22", f"a flipped bit of broker {node} is not mended after "
+                              f"{MEND_SECONDS_MAX} s")
 
 
 def cut_power(world, nodes, how):
@@ -277,6 +310,7 @@ KINDS = {
     "truncated-log": truncated_log,
     "missing-log": missing_log,
     "flipped-bit": flipped_bit,
+    "silent-flip": silent_flip,
     "power-one": power_one,
     "power-all": power_all,
     "power-all-again": power_all_again,

@@ -28,7 +28,8 @@ HOME = "/tmp/strandline-chaos-"
 DISK_MEBIBYTES = 192
 SETTINGS = ["auto.create.topics.enable=false", "checkpoint.interval.ms=100",
             "disk.ballast.bytes=2MiB", "disk.watermark.refuse.bytes=16MiB",
-            "disk.watermark.stop.bytes=4MiB", "memory.budget=128MiB"]
+            "disk.watermark.stop.bytes=4MiB", "memory.budget=128MiB", "scrub.interval.ms=1000",
+            "scrub.bytes.per.second=64MiB"]
 TOPIC_CONFIG = {"min_insync_replicas": 2, "segment_bytes": 262_144, "retention_ms": -1}
 DISK_FAILED = 74  # the exit status of a broker whose disk refused a sync
 HEAL_SECONDS_MAX = 45  # of two busy cores; what it takes is in the report

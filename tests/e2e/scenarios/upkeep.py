@@ -1,5 +1,5 @@
 """What a cluster does beside its work: moves replicas no faster than it may, clears up what nobody asks
-for any more."""
+for any more, and finds damage before a reader does."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from rig.cluster import Cluster, until
 from rig.wire import Wire
 
 MOVE_SECONDS = 30
+SETTINGS = ("scrub.interval.ms=500", "scrub.bytes.per.second=100000000")
 RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
 REPLICAS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
 
@@ -149,12 +150,76 @@ def _strays(tally, cluster):
                 and len(cluster.placed("moved").isr) == 2, cluster.placed("moved"))
 
 
+# --- damage that nobody reads
+
+
+def _segments(cluster, node, topic):
+    """What the sealed segments of a replica hold, by name."""
+    home = os.path.join(cluster[node].data, f"{topic}-0")
+    found = {}
+    for name in sorted(name for name in os.listdir(home) if name.endswith(".log"))[:-1]:
+        with open(os.path.join(home, name), "rb") as segment:
+            found[name] = segment.read()
+    return found
+
+
+def _flip_a_bit(cluster, node, topic):
+    home = os.path.join(cluster[node].data, f"{topic}-0")
+    name = sorted(name for name in os.listdir(home) if name.endswith(".log"))[1]
+    with open(os.path.join(home, name), "r+b") as segment:
+        segment.seek(70_000)
+        byte = segment.read(1)[0]
+        segment.seek(70_000)
+        segment.write(bytes([byte ^ 4]))
+        os.fsync(segment.fileno())
+
+
+def _total(cluster, name):
+    return sum(sum(cluster.metrics(node, name).values()) for node in cluster.brokers)
+
+
+def _scrub(tally, cluster):
+    with Wire(cluster[1].port) as wire:
+        made = api.create_topic(wire, "scrubbed", replicas=[[1, 2, 3]], segment_bytes=1 << 20)
+    assert made == 0, made
+    _fill(cluster, "scrubbed", 80)
+    assert _in_sync(cluster, "scrubbed", 3)
+    whole = _segments(cluster, 1, "scrubbed")
+    compared = _total(cluster, "strandline_scrub_compared_total")
+    tally.check("upkeep: replicas compare their sealed segments",
+                len(whole) > 2
+                and until(lambda: _total(cluster, "strandline_scrub_compared_total") > compared + 10,
+                          MOVE_SECONDS), len(whole))
+    for role in ("follower", "leader"):
+        leader = cluster.placed("scrubbed").leader
+        node = leader if role == "leader" else next(n for n in cluster.brokers if n != leader)
+        damaged = cluster.metrics(node, "strandline_scrub_damaged_total")[""]
+        kept = len(_directories(cluster, node, "-damaged-"))
+        began = time.monotonic()
+        _flip_a_bit(cluster, node, "scrubbed")
+        found = until(lambda: cluster.metrics(node, "strandline_scrub_damaged_total")[""] > damaged,
+                      MOVE_SECONDS)
+        tally.check(f"upkeep: a flipped bit of a sealed segment is found at the {role}", found,
+                    cluster[node].log_tail())
+        mended = until(lambda: len(_directories(cluster, node, "-damaged-")) > kept
+                       and len(cluster.placed("scrubbed").isr) == 3
+                       and _segments(cluster, node, "scrubbed") == whole, MOVE_SECONDS)
+        tally.check("upkeep: and mended from the others; what was damaged is kept", mended,
+                    (cluster.placed("scrubbed"), cluster[node].log_tail()))
+        print(f"# upkeep: damage at the {role} mended after {time.monotonic() - began:.2f} s", flush=True)
+    differences = _total(cluster, "strandline_scrub_differences_total")
+    tally.check("upkeep: all replicas are the same again, without a reader having been there",
+                all(_segments(cluster, node, "scrubbed") == whole for node in cluster.brokers)
+                and differences == 0, differences)
+
+
 def run(tally, options):
-    cluster = Cluster(options.broker)
+    cluster = Cluster(options.broker, settings=SETTINGS)
     try:
         cluster.start()
         _throttle(tally, cluster)
         _strays(tally, cluster)
+        _scrub(tally, cluster)
     except Exception:
         for node, broker in cluster.brokers.items():
             print(f"--- broker {node}\n{broker.log_tail()}", flush=True)

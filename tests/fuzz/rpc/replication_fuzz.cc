@@ -21,15 +21,15 @@ void check_round_trip(ByteView bytes, Decode decode, Encode encode) {
 }  // namespace
 }  // namespace strandline
 
-// The first byte chooses who speaks.
+// The first byte chooses what is said.
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   using namespace strandline;
   if (size == 0) return 0;
   const ByteView bytes{reinterpret_cast<const std::byte*>(data) + 1, size - 1};
-  if (data[0] % 2 == 0) {
-    check_round_trip(bytes, decode_follower_entries, encode_follower_entries);
-  } else {
-    check_round_trip(bytes, decode_leader_entries, encode_leader_entries);
+  switch (data[0] % 3) {
+    case 0: check_round_trip(bytes, decode_follower_entries, encode_follower_entries); break;
+    case 1: check_round_trip(bytes, decode_leader_entries, encode_leader_entries); break;
+    default: check_round_trip(bytes, decode_range_digest, encode_range_digest); break;
   }
   return 0;
 }

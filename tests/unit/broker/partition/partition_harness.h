@@ -87,6 +87,7 @@ struct HarnessOptions {
   std::uint64_t incarnation = 1;
   Checkpoint* checkpoint = nullptr;
   std::function<void(Shard&, IsrRequest)> propose_isr;
+  std::function<void(Shard&, const PartitionKey&)> report_damage;
   std::function<void(Shard&, const PartitionKey&)> report_stall;
 };
 
@@ -108,7 +109,7 @@ class ShardHarness {
                   .checkpoint = options.checkpoint,
                   .incarnation = incarnation,
                   .propose_isr = std::move(options.propose_isr),
-                  .report_damage = {},
+                  .report_damage = std::move(options.report_damage),
                   .report_stall = std::move(options.report_stall)}) {
     settings.node_id = options.node;
     shard.set_peers({&shard});

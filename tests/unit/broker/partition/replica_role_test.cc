@@ -25,6 +25,7 @@ class FakeTransport final : public ReplicaTransport {
     to_follower.push_back(std::move(message));
     if (bytes) pieces.push_back(std::move(*bytes));
   }
+  void send(LinkId, const RangeDigest&) override {}
   bool has_room(LinkId, const PartitionKey&) override {
     ++asked_for_room;
     return room;

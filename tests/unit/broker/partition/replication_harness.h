@@ -16,6 +16,7 @@
 #include "broker/partition/leader_role.h"
 #include "broker/partition/partition_manager.h"
 #include "broker/partition/replica_links.h"
+#include "broker/partition/scrubber.h"
 #include "storage/checkpoint/checkpoint.h"
 #include "tests/unit/broker/partition/partition_harness.h"
 
@@ -46,10 +47,12 @@ class TestBroker : public ShardHarness {
  public:
   TestBroker(int node, std::uint64_t start, BrokerDisk& kept,
              std::function<void(Shard&, IsrRequest)> propose_isr)
-      : ShardHarness(kept.disk, {.node = node,
-                                 .incarnation = start,
-                                 .checkpoint = kept.checkpoint.get(),
-                                 .propose_isr = std::move(propose_isr)}),
+      : ShardHarness(kept.disk,
+                     {.node = node,
+                      .incarnation = start,
+                      .checkpoint = kept.checkpoint.get(),
+                      .propose_isr = std::move(propose_isr),
+                      .report_damage = [this](Shard&, const PartitionKey&) { ++damage_reports; }}),
         control_context{.loop = thread.loop,
                         .buffers = buffers,
                         .budget = budget,
@@ -57,7 +60,9 @@ class TestBroker : public ShardHarness {
                         .self = identity_of(node, incarnation),
                         .limits = {}},
         links(shard, buffers, budget, identity_of(node, incarnation)),
-        manager(shard, disk, *kept.checkpoint, damage) {
+        manager(shard, disk, *kept.checkpoint, damage),
+        scrubber(shard, scrub_line) {
+    scrub_line.set_rate(steady_now(), 0);
     port = on_shard([this] {
       control = std::make_unique<RpcServer>(
           control_context, control_handlers, RpcServerOptions{.lanes = 2},
@@ -93,6 +98,9 @@ class TestBroker : public ShardHarness {
   std::unique_ptr<RpcServer> control;
   ReplicaLinks links;
   PartitionManager manager;
+  ReplicationThrottle scrub_line;  // nothing passes, until a test says so
+  Scrubber scrubber;
+  std::atomic<int> damage_reports{0};
   std::uint64_t applied = 0;
   std::uint16_t port = 0;
 };

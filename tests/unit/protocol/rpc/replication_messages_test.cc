@@ -119,6 +119,29 @@ TEST_CASE("replication messages: numbers that no writer puts there are refused",
   for (const Batches& message : batches) CHECK(is_refused(LeaderMessage{message}));
 }
 
+TEST_CASE("replication messages: a range's digest comes back as it was, and only as a range",
+          "[rpc]") {
+  const RangeDigest good{.place = place_of(1),
+                         .leader_epoch = LeaderEpoch{0},
+                         .start = Offset{0},
+                         .end = Offset{70},
+                         .bytes = 1,
+                         .xxh3 = UINT64_MAX};
+  CHECK(decode_range_digest(as_bytes(encode_range_digest(good))).value() == good);
+  const auto is_bad = [&](auto change) {
+    RangeDigest digest = good;
+    change(digest);
+    return decode_range_digest(as_bytes(encode_range_digest(digest))).has_error();
+  };
+  CHECK(is_bad([](RangeDigest& d) { d.end = Offset{0}; }));
+  CHECK(is_bad([](RangeDigest& d) { d.start = kNoOffset; }));
+  CHECK(is_bad([](RangeDigest& d) { d.bytes = 0; }));
+  CHECK(is_bad([](RangeDigest& d) { d.leader_epoch = kNoLeaderEpoch; }));
+  CHECK(is_bad([](RangeDigest& d) { d.place.partition = PartitionIndex{-1}; }));
+  CHECK(decode_range_digest(as_bytes("\x0f garbage")).has_error());
+  CHECK(decode_range_digest({}).has_error());
+}
+
 TEST_CASE("replication messages: an entry says one thing about one partition", "[rpc]") {
   // An entry without a message, and one without a topic id.
   CHECK_FALSE(decode_follower_entries(as_bytes(std::string{"\x0a\x00", 2})).has_value());
