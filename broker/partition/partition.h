@@ -291,7 +291,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   LeaderEpoch leader_epoch_ = kNoLeaderEpoch;
   std::int32_t partition_epoch_ = -1;  // of the newest view
   std::int64_t incarnation_ = -1;      // of its role
-  StreamId last_stream_ = kNoStream;   // that it opened as a follower
+  StreamId last_stream_;               // that it opened as a follower
   bool needs_catch_up_ = false;
   std::unique_ptr<LeaderRole> leader_;
   std::unique_ptr<FollowerRole> follower_;

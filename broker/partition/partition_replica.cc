@@ -30,7 +30,8 @@ Partition::Partition(Shard& shard, std::string topic, PartitionKey key,
       topic_(std::move(topic)),
       key_(key),
       config_(std::move(config)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      last_stream_(shard.last_stream()) {}
 
 Partition::~Partition() = default;
 
@@ -133,6 +134,7 @@ void Partition::end_role(Waits waits) {
   }
   if (follower_ != nullptr) {
     last_stream_ = follower_->core().last_stream();
+    shard_.note_stream(last_stream_);
     follower_.reset();
     wake_watches();
   }

@@ -3,6 +3,7 @@
 // Thread   everything is the shard's own thread's, but for loop().post() and peer()
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "broker/runtime/worker_pool.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/uuid.h"
+#include "protocol/proto/replication_messages.h"
 #include "protocol/record/compression.h"
 #include "replication/metadata/image.h"
 #include "storage/io/disk.h"
@@ -34,7 +36,6 @@ class Checkpoint;
 class ReplicaTransport;
 class Shard;
 struct IsrRequest;
-struct RangeDigest;
 struct ReplicationThrottles;
 
 // What a shard is given by the broker around it. Everything outlives the shard.
@@ -91,6 +92,11 @@ class Shard {
   const Uuid& incarnation() const { return resources_.incarnation; }
   ReplicationThrottles* throttles() const { return resources_.throttles; }
   PartitionTable& partitions() { return partitions_; }
+
+  // The newest stream that any follower which is gone by now has opened. Whoever follows next in
+  // the same place counts on from there: its leader takes lower ones for late.
+  StreamId last_stream() const { return last_stream_; }
+  void note_stream(StreamId stream) { last_stream_ = std::max(last_stream_, stream); }
 
   // How replicas reach other brokers; none: they do not. Set before the loop starts.
   ReplicaTransport* replicas() const { return replicas_; }
@@ -200,6 +206,7 @@ class Shard {
   bool is_in_round_ = false;
   std::vector<Task> after_round_;
   ReplicaTransport* replicas_ = nullptr;
+  StreamId last_stream_ = kNoStream;
 };
 
 }  // namespace strandline

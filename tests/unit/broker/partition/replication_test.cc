@@ -197,6 +197,28 @@ TEST_CASE("replication: a follower that lacks what is deleted begins where the l
   CHECK(t.log_of(1) == t.log_of(2));
 }
 
+TEST_CASE("replication: a replica that is filled again while it runs counts on its streams",
+          "[replication]") {
+  ReplicationHarness t{3};
+  t.decide(1, 0, {1, 2, 3});
+  t.show({1, 2, 3});
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  // Streams come and go; the last of them goes on.
+  t[3].on_shard([&] {
+    constexpr LinkId kOnlyLink = 1;
+    for (int i = 0; i < 4; ++i) {
+      t[3].find(t.place)->on_link_down(kOnlyLink);
+      t[3].find(t.place)->on_link_up(kOnlyLink);
+    }
+  });
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  t[3].on_shard([&] { t[3].shard.found_damage(t.place); });
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2, 3});
+  REQUIRE(t.reaches_end(3, 6));
+  CHECK(t.log_of(1) == t.log_of(3));
+}
+
 TEST_CASE("replication: a damaged replica is put aside and fetched again", "[replication]") {
   ReplicationHarness t{2, {{"min.insync.replicas", "1"}}};
   t.decide(1, 0, {1, 2});
