@@ -12,6 +12,7 @@ from rig.wire import until
 DISK_FAILED = 74  # the exit status of a broker whose disk refused a sync
 HANG_SECONDS_MAX = 6  # of two busy cores
 MEND_SECONDS_MAX = 30
+SEAL_SECONDS_MAX = 20
 
 
 def disk_full(world):
@@ -187,44 +188,54 @@ def missing_log(world):
     world.start(node)
 
 
-def _flip_a_bit(world, node, path):
+def _some_bit(world, node, path):
     position, bit = world.prng.randrange(os.path.getsize(path)), world.prng.randrange(8)
     world.note(f"broker {node}: bit {bit} of byte {position} of "
                f"{path.removeprefix(world.disks[node].data)} is flipped")
-    with open(path, "r+b") as file:
-        file.seek(position)
-        byte = file.read(1)[0]
-        file.seek(position)
-        file.write(bytes([byte ^ (1 << bit)]))
+    return position, bit
 
 
 def flipped_bit(world):
     node = world.prng.choice((world.leader(), world.follower()))
     _take_down(world, node)
-    _flip_a_bit(world, node, world.prng.choice(_logs(world, node)))
+    path = world.prng.choice(_logs(world, node))
+    position, bit = _some_bit(world, node, path)
+    with open(path, "r+b") as file:
+        file.seek(position)
+        byte = file.read(1)[0]
+        file.seek(position)
+        file.write(bytes([byte ^ (1 << bit)]))
     world.start(node)
+
+
+def _put_aside(world, node):
+    return [name for name in os.listdir(world.disks[node].data) if "-damaged-" in name]
 
 
 def silent_flip(world):
     """Under a running broker, in what all readers have read: nobody but the scrubber looks there."""
     node = world.prng.choice((world.leader(), world.follower()))
-    logs = sorted(_logs(world, node))
-    sealed = [path for path, next_path in zip(logs, logs[1:])
-              if os.path.dirname(path) == os.path.dirname(next_path)]
-    if not sealed:
+
+    def sealed():
+        logs = sorted(_logs(world, node))
+        return [path for path, next_path in zip(logs, logs[1:])
+                if os.path.dirname(path) == os.path.dirname(next_path)]
+
+    if not until(sealed, SEAL_SECONDS_MAX, 0.1):
         world.note("no segment is sealed yet")
         return
-    path = world.prng.choice(sealed)
+    path = world.prng.choice(sealed())
     with open(path, "rb") as file:
         whole = file.read()
+    put_aside = len(_put_aside(world, node))
     began = world.now()
-    _flip_a_bit(world, node, path)
+    world.disks[node].flip_a_bit(path, *_some_bit(world, node, path))
 
     def is_mended():
         try:
             with open(path, "rb") as file:
-                return file.read() == whole
-        except FileNotFoundError:  # put aside, and not fetched again yet
+                return file.read() == whole and len(_put_aside(world, node)) > put_aside
+        except FileNotFoundError:  # not fetched again yet
             return False
 
     if until(is_mended, MEND_SECONDS_MAX, 0.1):

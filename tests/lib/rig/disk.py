@@ -5,14 +5,17 @@ The broker must be dead before a loss is completed, or the unmount fails.
 """
 
 import ctypes
+import fcntl
 import os
 import random
 import shutil
+import struct
 import subprocess
 import tempfile
 
 _libc = ctypes.CDLL(None, use_errno=True)
 PAGE = 4096
+FIBMAP = 1
 
 
 def _run(*command):
@@ -52,6 +55,20 @@ class Disk:
 
     def _attach(self):
         _run("mount", "-o", "loop,errors=remount-ro", self.image, self.mount)
+
+    def flip_a_bit(self, path, position, bit):
+        """On the device, as it happens: whoever has the page in memory still has what was written."""
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            block = struct.pack("i", position // PAGE)
+            physical, = struct.unpack("i", fcntl.ioctl(file.fileno(), FIBMAP, block))
+        if physical == 0:
+            raise RuntimeError(f"{path} has no block at {position}")
+        with open(self.image, "r+b") as image:
+            image.seek(physical * PAGE + position % PAGE)
+            byte = image.read(1)[0]
+            image.seek(physical * PAGE + position % PAGE)
+            image.write(bytes([byte ^ (1 << bit)]))
 
     def power_off(self, keep_journal=False):
         """From here every call fails with EIO; what was not synced is lost. With `keep_journal`
