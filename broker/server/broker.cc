@@ -26,6 +26,7 @@
 #include "broker/server/disk_guard.h"
 #include "broker/server/from_settings.h"
 #include "broker/server/isr_requests.h"
+#include "broker/server/loose_socket.h"
 #include "broker/server/shard_server.h"
 #include "broker/version.h"
 #include "protocol/base/assertion.h"
@@ -52,27 +53,6 @@ std::size_t shard_count(const Settings& settings) {
   if (settings.shards > 0) return static_cast<std::size_t>(settings.shards);
   return std::max(1U, std::thread::hardware_concurrency());
 }
-
-// A socket between two loops: what one took away from its own, the other takes up.
-class LooseSocket {
- public:
-  explicit LooseSocket(asio::ip::tcp::socket socket)
-      : protocol_(socket.local_endpoint(ignored_).protocol()), handle_(socket.release(ignored_)) {}
-  LooseSocket(asio::ip::tcp protocol, int native_handle)
-      : protocol_(protocol), handle_(native_handle) {}
-
-  asio::ip::tcp::socket take_up(ShardLoop& loop) const {
-    asio::ip::tcp::socket socket{loop.io()};
-    boost::system::error_code ignored;  // one that is of no use any more fails at its first use
-    socket.assign(protocol_, handle_, ignored);
-    return socket;
-  }
-
- private:
-  boost::system::error_code ignored_;
-  asio::ip::tcp protocol_;
-  int handle_;
-};
 
 }  // namespace
 
