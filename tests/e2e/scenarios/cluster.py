@@ -1,5 +1,6 @@
 """Three brokers that are one cluster: founded, hurt, and looked at from outside."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -265,6 +266,17 @@ def _lose_the_majority(tally, options, cluster):
     found = read_all(cluster, TOPIC)
     tally.check("cluster: what the survivor had is there", not lost(writer, found),
                 lost(writer, found)[:5])
+    with Wire(cluster[survivor].port) as wire:
+        made = api.create_topic(wire, "kept", replicas=3)
+    Writer(cluster, "kept").write([b"records"])
+    with Wire(cluster[survivor].port) as wire:
+        gone = api.delete_topic(wire, "kept")
+
+    def strays(node):
+        return [name for name in os.listdir(cluster[node].data) if "-stray" in name]
+
+    tally.check("cluster: and no records are removed until somebody has looked", made == gone == 0 and
+                _until(lambda: all(strays(node) for node in cluster.brokers)), (made, gone))
 
 
 def run(tally, options):
