@@ -1,7 +1,7 @@
 // What a client may do about an error.
 #include "protocol/base/retry.h"
 
-#include <boost/asio/error.hpp>
+#include <boost/system/errc.hpp>
 #include <catch2/catch.hpp>
 
 namespace strandline {
@@ -19,7 +19,7 @@ TEST_CASE("retry_of: what passes is asked again, who leads is looked up, the res
 }
 
 TEST_CASE("retry_of: a connection that fails is a reason to look elsewhere", "[retry]") {
-  CHECK(retry_of(ErrorCode{boost::asio::error::connection_reset}) == Retry::after_metadata);
+  CHECK(retry_of(make_error_code(boost::system::errc::connection_reset)) == Retry::after_metadata);
   CHECK(retry_of(ErrorCode{Errc::rpc_connection_lost}) == Retry::after_metadata);
   CHECK(retry_of(ErrorCode{Errc::message_too_large}) == Retry::never);
 }
