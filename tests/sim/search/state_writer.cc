@@ -8,9 +8,9 @@ namespace strandline {
 using partition_search::World;
 
 // One of them has got another member: write it below, then correct the size here.
-static_assert(sizeof(PartitionLeader) == 448);
-static_assert(sizeof(PartitionFollower) == 256);
-static_assert(sizeof(FollowerState) == 240);
+static_assert(sizeof(PartitionLeader) == 456);
+static_assert(sizeof(PartitionFollower) == 264);
+static_assert(sizeof(FollowerState) == 272);
 
 std::uint64_t StateWriter::digest() const { return xxh3(as_bytes(bytes_)); }
 
@@ -148,6 +148,10 @@ void StateWriter::put(const FollowerState& follower) {
   put(follower.asked_at);
   put(follower.barred);
   put(follower.refused_until);
+  put(follower.allowance);
+  put(follower.awaits_allowance);
+  put(follower.allowance_of_read);
+  put(follower.bytes_beyond);
 }
 
 void StateWriter::put(const PartitionLeader& leader) {
@@ -170,6 +174,7 @@ void StateWriter::put(const PartitionLeader& leader) {
   put(leader.refused_until_);
   put(leader.file_reads_);
   put(leader.turns_);
+  put(leader.throttled_);
 }
 
 void StateWriter::put(const PartitionFollower& follower) {
@@ -195,6 +200,8 @@ void StateWriter::put(const PartitionFollower& follower) {
   put(follower.syncing_);
   put(follower.bytes_taken_);
   put(follower.credit_limit_);
+  put(follower.throttled_);
+  put(follower.awaits_allowance_);
 }
 
 // --- the world around them

@@ -170,6 +170,7 @@ class World {
   void carry_out(Node& node, const StartSync& effect);
   void carry_out(Node& node, const AdvanceLogStart& effect);
   void carry_out(Node& node, const StreamBroken& effect);
+  static void carry_out(Node& node, const AskAllowance& effect);
 
   Bounds left_;
   Instant now_{std::chrono::seconds{1000}};

@@ -228,4 +228,6 @@ void World::carry_out(Node& node, const StreamBroken& effect) {
                   " broke: " + std::string{errc_name(effect.reason)}};
 }
 
+void World::carry_out(Node&, const AskAllowance&) { throw Violation{"nothing is throttled here"}; }
+
 }  // namespace strandline::partition_search
