@@ -52,18 +52,16 @@ class ManagerHarness : public ShardHarness {
     return id;
   }
   // Led by the first in sync.
-  void place(const Uuid& id, int partition, std::vector<BrokerId> replicas,
-             std::vector<BrokerId> isr, int partition_epoch = 0) {
-    const BrokerId leader = isr.empty() ? kNoBroker : isr.front();
-    REQUIRE(metadata
-                .apply(PartitionRecord{.topic_id = id,
-                                       .partition = PartitionIndex{partition},
-                                       .replicas = std::move(replicas),
-                                       .isr = std::move(isr),
-                                       .leader = leader,
-                                       .leader_epoch = LeaderEpoch{partition_epoch},
-                                       .partition_epoch = partition_epoch})
-                .has_value());
+  void place(const Uuid& id, int partition, const std::vector<BrokerId>& replicas,
+             const std::vector<BrokerId>& isr, int partition_epoch = 0) {
+    const PartitionRecord record{.topic_id = id,
+                                 .partition = PartitionIndex{partition},
+                                 .replicas = replicas,
+                                 .isr = isr,
+                                 .leader = isr.empty() ? kNoBroker : isr.front(),
+                                 .leader_epoch = LeaderEpoch{partition_epoch},
+                                 .partition_epoch = partition_epoch};
+    REQUIRE(metadata.apply(record).has_value());
   }
   void remove(const Uuid& id) { REQUIRE(metadata.apply(RemoveTopicRecord{id}).has_value()); }
 
