@@ -89,12 +89,15 @@ class Node:
         if pid is None:
             return False
         os.kill(pid, how)
+        self.await_end()
+        return True
+
+    def await_end(self):
         began = time.monotonic()
-        while self.pid() == pid:
+        while (pid := self.pid()) is not None:
             if time.monotonic() - began > STOP_SECONDS_MAX:
                 raise Failure(f"broker {self.number} (process {pid}) does not end")
             time.sleep(0.01)
-        return True
 
 
 def nodes_of(home, count=None, port=None):
@@ -131,6 +134,16 @@ def start_all(nodes, binary):
     for node in nodes:
         node.await_serving()
     return time.monotonic() - began
+
+
+def end_all(nodes):
+    """All at once: the last of a row would wait for others to take over, in vain."""
+    for node in nodes:
+        pid = node.pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+    for node in nodes:
+        node.await_end()
 
 
 def start_one(nodes, node, binary):
@@ -192,8 +205,7 @@ def status(options):
 
 def stop(options):
     nodes = nodes_of(options.dir)
-    for node in nodes:
-        node.end(signal.SIGTERM)
+    end_all(nodes)
     print(f"{len(nodes)} brokers are stopped; tools/cluster start brings them back")
 
 

@@ -108,7 +108,7 @@ def run(args, events):
         nodes = cluster.nodes_of(home, BROKERS, port)
         what_next(home, demonstrate(nodes, args.binary, events))
     except BaseException as error:
-        end(nodes)
+        cluster.end_all(nodes)
         print(f"data and broker logs are left in {home}", file=sys.stderr)
         if isinstance(error, cluster.Failure):
             raise Failure(str(error)) from None
@@ -116,12 +116,7 @@ def run(args, events):
     if args.keep:
         print(f"\nThe brokers run.\nStop them:  tools/cluster destroy --dir {home}")
         return
-    end(nodes)
+    cluster.end_all(nodes)
     if made:
         shutil.rmtree(home)
     print("\nThe brokers were stopped; tools/quickstart --brokers 3 --keep leaves them running for these.")
-
-
-def end(nodes):
-    for node in nodes:
-        node.end(signal.SIGTERM)
