@@ -43,13 +43,13 @@ namespace strandline {
 
 struct QuorumConfig {
   ReplicaKey self;
-  // Without a word from the leader for this long, and a random time of up to the spread, a voter asks
-  // for votes. A leader that has not heard from a majority for this long gives up.
+  // Without a word from the leader for this long, and a random time of up to the spread, a voter
+  // asks for votes. A leader that has not heard from a majority for this long gives up.
   Duration election_timeout = std::chrono::milliseconds{1000};
   Duration election_spread = std::chrono::milliseconds{1000};
   Duration heartbeat_interval = std::chrono::milliseconds{200};
-  // A voter whose connection to the leader broke, or that has no leader and is connected to somebody
-  // again, waits for up to this long, not for the time-out.
+  // A voter whose connection to the leader broke, or that has no leader and is connected to
+  // somebody again, waits for up to this long, not for the time-out.
   Duration peer_wait_max = std::chrono::milliseconds{100};
   std::size_t message_bytes_max = std::size_t{256} << 10;  // of batches or snapshot in one message
   std::size_t messages_in_flight_max = 8;                  // to one follower, without an answer
@@ -199,7 +199,8 @@ class Quorum {
   // decided, or decides, comes later. None: it does not lead, or no majority has answered yet. A
   // follower's answer proves it for when the question was sent (Ongaro 2014, section 6.4).
   std::optional<Instant> led_at(Instant now) const;
-  // Another that led, and when it was heard last; none: not since the start, or since it led itself.
+  // Another that led, and when it was heard last; none: not since the start, or since it led
+  // itself.
   struct HeardLeader {
     ReplicaKey key;
     Instant at;
