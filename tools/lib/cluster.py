@@ -16,6 +16,7 @@ KAFKA_PORT = 9192  # of the first broker, unless another is given
 RPC_PORTS_ON, HTTP_PORTS_ON = 100, 552  # from there: 9292 and 9744
 READY_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 30
+VOTERS = 3  # of a cluster that has as many
 
 
 class Failure(Exception):
@@ -133,7 +134,18 @@ def start_all(nodes, binary):
             node.start(binary, voters_of(nodes))
     for node in nodes:
         node.await_serving()
+    await_voters(nodes)
     return time.monotonic() - began
+
+
+def await_voters(nodes):
+    """One founds the cluster and has its only vote for a moment: its loss would be the cluster's."""
+    wanted = min(len(nodes), VOTERS)
+    began = time.monotonic()
+    while any(sum(one["voter"] for one in node.get("/v1/quorum")["members"]) < wanted for node in nodes):
+        if time.monotonic() - began > READY_SECONDS_MAX:
+            raise Failure(f"there are no {wanted} voters after {READY_SECONDS_MAX} s")
+        time.sleep(0.01)
 
 
 def end_all(nodes):
