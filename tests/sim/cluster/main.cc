@@ -3,7 +3,6 @@
 //   strandline_sim --seed 41                repeats that run exactly; --trace tells what happens
 //   strandline_sim --seeds 2000 --jobs 2    seeds 0 to 1999 (or from --first on), two at a time
 //   strandline_sim --fresh --for 120        seeds nobody has run yet, begun within 120 s
-//   strandline_sim_planted --plant NAME --until-found     with a mistake made on purpose
 //
 // One seed in a hundred is run twice and has to give the same. Prints a line for each failing seed,
 // averages, and "N passed, N failed" at the end: what passed without enough happening to count is
