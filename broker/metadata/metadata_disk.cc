@@ -53,7 +53,7 @@ struct MetadataDisk::Round {
     tell.emplace_back([this, &job] { hooks.on_vote_persisted(job.vote); });
     return {};
   }
-  ErrorCode carry_out(const TruncateLog& job) const {
+  ErrorCode carry_out(const CutTail& job) const {
     const Result<void> cut = log.truncate(job.end);
     return cut ? ErrorCode{} : cut.error();
   }

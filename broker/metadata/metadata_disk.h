@@ -35,8 +35,8 @@ struct PutSnapshotInPlace {
   std::vector<std::byte> bytes;
 };
 
-using MetadataJob = std::variant<PersistVote, TruncateLog, AppendLog, LoadSnapshot, WriteSnapshot,
-                                 PutSnapshotInPlace>;
+using MetadataJob =
+    std::variant<PersistVote, CutTail, AppendLog, LoadSnapshot, WriteSnapshot, PutSnapshotInPlace>;
 
 class MetadataDisk {
  public:

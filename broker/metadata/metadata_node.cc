@@ -125,7 +125,7 @@ void MetadataNode::carry_out(QuorumEffect& effect) {
     void operator()(const FindLeader& find) const { node.hooks_.find_leader(find.request); }
     void operator()(const AskLeader& ask) const { node.hooks_.ask_leader(ask.leader, ask.request); }
     void operator()(PersistVote& vote) const { node.disk_.submit(std::move(vote)); }
-    void operator()(TruncateLog& cut) const { node.disk_.submit(cut); }
+    void operator()(CutTail& cut) const { node.disk_.submit(cut); }
     void operator()(AppendLog& append) const { node.disk_.submit(std::move(append)); }
     void operator()(const Committed& committed) const { node.apply_committed(committed.end); }
     void operator()(const BecameLeader& leader) const { node.lead_first(leader.epoch); }

@@ -85,8 +85,8 @@ std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
                        .idle = steady_now() - idle_since_};
 }
 
-bool LeaderRole::is_sure_of_end() {
-  constexpr std::int64_t kDoubtMs = 10'000;
+bool LeaderRole::knows_that_it_leads() {
+  constexpr std::int64_t kDoubtMs = 2000;
   if (!has_followers_) return true;
   const Timestamp now = wall_now();
   const bool is_new =

@@ -46,10 +46,11 @@ class LeaderRole {
   // way, or nobody vouches for this broker yet.
   std::optional<TimeStatement> time_statement(Offset position) const;
 
-  // Whether a reader beyond the end of the log may be told that nothing is there: it may have come
-  // from a later leader that this broker has not heard of, and would begin again somewhere. True
-  // once a heartbeat vouches for this leader that was sent after such a reader was first seen.
-  bool is_sure_of_end();
+  // Whether a client may be told what only the present leader knows: that nothing is beyond the end
+  // of the log, or that a batch is missing before this one. It may have come from a later leader
+  // that this broker has not heard of, and would begin anew somewhere, or give up. True once a
+  // heartbeat vouches for this leader that was sent after this was first asked, lately.
+  bool knows_that_it_leads();
 
   // Other brokers have replicas.
   bool has_followers() const { return has_followers_; }
@@ -120,7 +121,7 @@ class LeaderRole {
   std::deque<Appended> appended_;        // when the newest batches came, oldest first
   std::uint64_t tail_bytes_ = 0;         // since next_tail_
   Offset next_tail_;
-  Timestamp doubted_at_ = kNoTimestamp;  // by a reader beyond the end, lately
+  Timestamp doubted_at_ = kNoTimestamp;  // by a client, lately
   Instant idle_since_ = steady_now();    // the last append of this term, or its begin
   std::optional<TimerId> timer_;
 };

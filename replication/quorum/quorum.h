@@ -98,7 +98,7 @@ struct PersistVote {
   QuorumVote vote;
 };
 // Cuts the log, before anything that is appended after it. Nothing below is committed.
-struct TruncateLog {
+struct CutTail {
   Offset end;
 };
 // Appends and syncs; then on_synced(). A leader's own appends come as this, too.
@@ -136,7 +136,7 @@ struct InstallSnapshot {
   LogEnd end;
 };
 
-using QuorumEffect = std::variant<Send, FindLeader, AskLeader, PersistVote, TruncateLog, AppendLog,
+using QuorumEffect = std::variant<Send, FindLeader, AskLeader, PersistVote, CutTail, AppendLog,
                                   Committed, BecameLeader, LeaderReady, LeaderChanged, LoadSnapshot,
                                   WriteSnapshotChunk, InstallSnapshot>;
 

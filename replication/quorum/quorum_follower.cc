@@ -87,7 +87,7 @@ bool Quorum::take_batches(const ReplicateRequest& request) {
       const QuorumBatch* here = log_.find(batch.base_offset);
       if (here == nullptr) return false;
       if (here->epoch == batch.epoch) continue;
-      emit(TruncateLog{batch.base_offset});
+      emit(CutTail{batch.base_offset});
       log_.truncate(batch.base_offset);
       flushed_ = std::min(flushed_, batch.base_offset);
       matched_ = std::min(matched_, batch.base_offset);

@@ -135,7 +135,7 @@ class World {
   void carry_out(std::size_t node, const FindLeader& effect);
   void carry_out(std::size_t node, const AskLeader& effect);
   void carry_out(std::size_t node, const PersistVote& effect);
-  void carry_out(std::size_t node, const TruncateLog& effect);
+  void carry_out(std::size_t node, const CutTail& effect);
   void carry_out(std::size_t node, const AppendLog& effect);
   void carry_out(std::size_t node, const Committed& effect);
   void carry_out(std::size_t node, const BecameLeader& effect);

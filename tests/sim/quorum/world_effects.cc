@@ -36,7 +36,7 @@ void World::carry_out(std::size_t node, const PersistVote& effect) {
   });
 }
 
-void World::carry_out(std::size_t node, const TruncateLog& effect) {
+void World::carry_out(std::size_t node, const CutTail& effect) {
   Node& n = *nodes_[node];
   ++stats_.truncations;
   note(node, "truncates to " + text(effect.end));

@@ -348,13 +348,13 @@ TEST_CASE("LeaderRole: it vouches for the time when all is read and nothing is u
 }
 
 TEST_CASE(
-    "LeaderRole: whether a reader beyond the end is lost or ahead is known once somebody "
-    "vouches for the leader as it was then",
+    "LeaderRole: whether a client is lost or ahead is known once somebody vouches for the "
+    "leader as it was then",
     "[replica]") {
   SimDisk disk{1};
   RoleHarness t{disk};
   const auto is_sure = [&] {
-    return t.on_shard([&] { return t.partition->leader()->is_sure_of_end(); });
+    return t.on_shard([&] { return t.partition->leader()->knows_that_it_leads(); });
   };
   const auto vouch = [&](Timestamp until) {
     t.on_shard([&] { t.shard.set_nobody_else_led_until(until); });

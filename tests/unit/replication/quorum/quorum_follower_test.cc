@@ -29,8 +29,8 @@ TEST_CASE("Quorum: a tail that the leader has not confirmed is neither acknowled
 TEST_CASE("Quorum: a tail of another leader gives way", "[quorum]") {
   QuorumHarness t{{.log = {batch(0, 2, 1), batch(2, 4, 2), batch(4, 9, 2)}}};
   t.hear(t.from_leader(2, 3, log_end(1, 2), {batch(2, 5, 3)}));
-  REQUIRE(t.last_effect<TruncateLog>() != nullptr);
-  CHECK(t.last_effect<TruncateLog>()->end == Offset{2});
+  REQUIRE(t.last_effect<CutTail>() != nullptr);
+  CHECK(t.last_effect<CutTail>()->end == Offset{2});
   CHECK(t.core->log_end() == Offset{5});
   CHECK(t.last<ReplicateResponse>(2)->flushed == Offset{2});
 }
@@ -40,7 +40,7 @@ TEST_CASE("Quorum: what it has already is not written again", "[quorum]") {
   t.hear(t.from_leader(2, 1, log_end(-1, 0), {batch(0, 2, 1), batch(2, 4, 1), batch(4, 5, 1)}));
   REQUIRE(t.last_effect<AppendLog>() != nullptr);
   CHECK(t.last_effect<AppendLog>()->batches.size() == 1);
-  CHECK(t.last_effect<TruncateLog>() == nullptr);
+  CHECK(t.last_effect<CutTail>() == nullptr);
 }
 
 TEST_CASE("Quorum: a follower that lacks what comes before says where to begin", "[quorum]") {
