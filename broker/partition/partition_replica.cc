@@ -248,10 +248,15 @@ void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_b
   log_->set_config(log_config(*config_, shard_.settings()));
   shard_.mark_dirty(*this);
   if (!result) {
+    const bool is_of_room = result.error() == boost::system::errc::no_space_on_device;
     log_line(
         LogLevel::error, "replica",
-        "the log cannot be cut; the partition is offline until the broker is restarted",
+        is_of_room
+            ? "no room to cut the log; the partition is offline until the broker is restarted"
+            : "the log cannot be cut; the broker stops to recover from the disk",
         {{"topic", topic_}, {"partition", key_.partition}, {"error", result.error().message()}});
+    // As after a sync that failed: what the log has become is known after a restart.
+    if (!is_of_room) shard_.fail_disk();
     return end_role(Waits::end);
   }
   drop_given_up();

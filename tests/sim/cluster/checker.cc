@@ -122,6 +122,7 @@ void Checker::check_high_watermark(Host& host, Partition& partition, PartitionHi
       seen.high_watermark == kNoOffset ? std::max(Offset{0}, now - kLookBack) : seen.high_watermark;
   const auto batches =
       batches_of(log, std::max(log.log_start_offset(), std::min(before, now)), now);
+  if (!batches && leads) history.unread_end = std::max(history.unread_end, now);
   if (!batches) return;
   compare(host, *batches, history, leads);
   seen.high_watermark = now;
@@ -140,7 +141,8 @@ void Checker::compare(const Host& host, const std::vector<BatchView>& batches,
       throw Violation{"the log of " + text(host) + " differs below its high watermark, at " +
                       text(batch.base_offset)};
     }
-    if (!may_add || batch.base_offset != history.committed_end()) {
+    const bool was_led = may_add || batch.next_offset() <= history.unread_end;
+    if (!was_led || batch.base_offset != history.committed_end()) {
       throw Violation{"the high watermark of " + text(host) + " is beyond " +
                       text(history.committed_end()) + ", up to where any leader committed"};
     }

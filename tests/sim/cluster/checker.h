@@ -100,6 +100,7 @@ class Checker {
   struct PartitionHistory {
     std::vector<BatchView> committed;  // in order of offsets, without holes
     std::map<LeaderEpoch, Offset> committed_ends;
+    Offset unread_end{0};  // a leader got there whose own log its disk does not give
     std::map<LeaderEpoch, Process> leaders;
     std::map<LeaderEpoch, Reads> reads;
     std::map<std::pair<ProducerId, Sequence>, Offset> places;

@@ -178,6 +178,23 @@ TEST_CASE("FollowerRole: a view that comes during a cut waits for its end", "[re
   });
 }
 
+TEST_CASE("FollowerRole: a disk that refuses a cut ends the broker, one that is full does not",
+          "[replica]") {
+  for (const int error : {EIO, ENOSPC}) {
+    SimDisk disk{1};
+    RoleHarness t{disk};
+    t.view(view_of(1, 1));
+    t.on_shard([&] {
+      for (int i = 0; i < 3; ++i) REQUIRE(append_to(*t.partition, {}).has_value());
+    });
+    REQUIRE(t.reaches([&] { return t.partition->log().flushed_end() == Offset{3}; }));
+    disk.plan({.call = DiskCall::truncate, .nth = 1, .error = error});
+    t.follow(2, 1, Offset{1});
+    REQUIRE(t.reaches([&] { return t.partition->follower() == nullptr; }));
+    CHECK(t.disk_failures == (error == EIO ? 1 : 0));
+  }
+}
+
 TEST_CASE("FollowerRole: a partition may go away while its log is cut", "[replica]") {
   SimDisk disk{1};
   RoleHarness t{disk};
