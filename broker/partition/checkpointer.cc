@@ -143,14 +143,25 @@ void Checkpointer::digest_sealed(const std::shared_ptr<Partition>& partition) {
     const PartitionLog& log = sealed.partition->log();
     if (log.is_offline()) return true;
     if (log.flushed_end() < sealed.job.end_offset) return false;
-    shard_.idle_pool().submit([job = std::move(sealed.job)] {
+    shard_.idle_pool().submit([this, job = std::move(sealed.job),
+                               partition = std::weak_ptr{sealed.partition}, cuts = sealed.cuts] {
       const Result<void> done = strandline::run(job);
       if (done) return;
+      if (done.error() == make_error_code(Errc::corrupt_batch)) {
+        shard_.loop().post([this, partition, cuts] { found_damage(partition.lock(), cuts); });
+      }
       log_limited(LogLevel::warn, "partition", "digest", "no digest was made of a sealed segment",
                   {{"file", job.segment->path(kLogSuffix)}, {"error", done.error().message()}});
     });
     return true;
   });
+}
+
+// What a cut has changed meanwhile is no damage.
+void Checkpointer::found_damage(const std::shared_ptr<Partition>& partition, std::uint64_t cuts) {
+  const bool is_as_it_was =
+      partition != nullptr && !partition->is_cutting() && partition->cuts() == cuts;
+  if (is_as_it_was) shard_.found_damage(partition->key());
 }
 
 void Checkpointer::run_round(Round& round) {

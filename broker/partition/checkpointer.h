@@ -43,6 +43,7 @@ class Checkpointer {
   void retention_tick();
   void begin_round(std::vector<std::shared_ptr<Partition>> partitions, std::function<void()> done);
   void digest_sealed(const std::shared_ptr<Partition>& partition);
+  void found_damage(const std::shared_ptr<Partition>& partition, std::uint64_t cuts);
   void run_round(Round& round);
   void ended(const std::shared_ptr<Round>& round);
 

@@ -56,6 +56,24 @@ TEST_CASE("Checkpointer: the checkpoint joins the sync after checkpoint.interval
   CHECK(t.on_shard([&] { return t.checkpointed(); }) == Offset{10});
 }
 
+TEST_CASE("Checkpointer: damage that is met when a sealed segment gets its digest is told of",
+          "[checkpoint]") {
+  SimDisk disk{1};
+  TopicConfig config;
+  config.segment_bytes = 4096;
+  CheckpointerHarness t{disk, config};
+  std::atomic<int> told{0};
+  t.on_shard([&] {
+    t.shard.when_damage_is_found([&](const PartitionKey& key) { told += key == t.key ? 1 : 100; });
+  });
+  t.append(10'000);
+  t.append(10'000);
+  REQUIRE(t.reaches_acks(2));
+  REQUIRE(disk.flip_bit("t-0/00000000000000000000.log", 5000, 3, true));
+  for (int i = 0; i < 10; ++i) t.append(10'000);
+  CHECK(t.reaches([&] { return told == 1; }));
+}
+
 TEST_CASE("Checkpointer: unsynced bytes are bounded over all partitions, also those that rest",
           "[checkpoint]") {
   SimDisk disk{1};
