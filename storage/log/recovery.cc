@@ -112,6 +112,13 @@ Result<void> LogRecovery::start_empty() {
 // goes on at its start, which readers know. Below it offsets would be given out a second time, and
 // what is appended there would be taken for deleted by the next start.
 Result<void> LogRecovery::start_anew() {
+  const Offset start = log_.log_start_;
+  if (log_.began_ && *log_.began_ != start) {
+    STRANDLINE_TRYV(log_.disk_.remove(log_.offset_file(*log_.began_, kBeganSuffix)));
+  }
+  STRANDLINE_TRYV(log_.disk_.open(log_.offset_file(start, kBeganSuffix), OpenMode::create_or_open));
+  STRANDLINE_TRYV(log_.disk_.sync_directory(log_.directory_));
+  log_.began_ = start;
   while (!log_.segments_.empty()) {
     STRANDLINE_TRYV(log_.drop_segment(std::prev(log_.segments_.end())));
   }
@@ -123,10 +130,11 @@ Result<void> LogRecovery::take_checkpoint() {
     log_.log_start_ = log_.segments_.begin()->first;
     return trust_digests();
   }
-  // Dropped before, but a power loss took the names' change back.
+  // The files stay until a checkpoint of this process is on the disk: the one that was read may be
+  // gone with the next power loss, where its sync had failed.
   while (log_.segments_.size() > 1 &&
          std::next(log_.segments_.begin())->first <= point_.state.log_start) {
-    STRANDLINE_TRYV(log_.drop_segment(log_.segments_.begin()));
+    log_.give_up_first();
   }
   const Offset first = log_.segments_.begin()->first;
   if (first > point_.state.log_start && point_.log_start_is_exact && log_.began_ != first) {

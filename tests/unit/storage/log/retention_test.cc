@@ -228,6 +228,8 @@ TEST_CASE("retention: what a crash found given up and not dropped is dropped by 
     t.lose_power();
     CHECK(t.reports.damages.empty());
     CHECK(t.log->log_start_offset() == Offset{is_checkpointed ? 4 : 0});
+    CHECK(t.has(file_of(0, ".log")));  // until this process has written a checkpoint
+    REQUIRE(t.log->drop_given_up(t.log->log_start_offset()).has_value());
     CHECK(t.has(file_of(0, ".log")) != is_checkpointed);
   }
 }
