@@ -252,7 +252,7 @@ void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_b
     log_line(
         LogLevel::error, "replica",
         is_of_room
-            ? "no room to cut the log; the partition is offline until the broker is restarted"
+            ? "no room to cut the log; make room and restart the broker, the partition is offline"
             : "the log cannot be cut; the broker stops to recover from the disk",
         {{"topic", topic_}, {"partition", key_.partition}, {"error", result.error().message()}});
     // As after a sync that failed: what the log has become is known after a restart.
