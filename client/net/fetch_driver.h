@@ -5,16 +5,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <vector>
 
 #include "client/core/fetch_core.h"
-#include "client/net/broker_pool.h"
+#include "client/net/core_driver.h"
 
 namespace strandline::client {
 
@@ -33,7 +29,6 @@ class FetchDriver {
   FetchDriver(boost::asio::io_context& io, std::vector<HostPort> bootstrap,
               const FetchConfig& config, const ConnectionConfig& connections, Hooks hooks,
               std::uint64_t seed);
-  ~FetchDriver();
   FetchDriver(const FetchDriver&) = delete;
   FetchDriver& operator=(const FetchDriver&) = delete;
 
@@ -43,21 +38,10 @@ class FetchDriver {
   void remove(const TopicPartition& partition);
 
  private:
-  void carry_out();
-  void take_effects();
   void tell(const FetchEffect& effect);
-  void send(const SendRequest& request);
-  void on_reply(RequestId id, const Reply& reply);
-  void sleep();
 
-  FetchCore core_;
-  BrokerPool pool_;
   Hooks hooks_;
-  boost::asio::steady_timer timer_;
-  std::optional<Instant> wakes_at_;
-  std::deque<FetchEffect> to_tell_;
-  bool telling_ = false;
-  std::shared_ptr<FetchDriver*> alive_;  // what callbacks hold weakly
+  CoreDriver<FetchCore> driver_;
 };
 
 }  // namespace strandline::client

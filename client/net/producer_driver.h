@@ -5,16 +5,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <vector>
 
 #include "client/core/producer_core.h"
-#include "client/net/broker_pool.h"
+#include "client/net/core_driver.h"
 
 namespace strandline::client {
 
@@ -30,7 +26,6 @@ class ProducerDriver {
   ProducerDriver(boost::asio::io_context& io, std::vector<HostPort> bootstrap,
                  const ProducerConfig& config, const ConnectionConfig& connections, Hooks hooks,
                  std::uint64_t seed);
-  ~ProducerDriver();
   ProducerDriver(const ProducerDriver&) = delete;
   ProducerDriver& operator=(const ProducerDriver&) = delete;
 
@@ -40,24 +35,13 @@ class ProducerDriver {
   // As ProducerCore::flush().
   void flush();
 
-  std::uint64_t unsettled_records() const { return core_.unsettled_records(); }
+  std::uint64_t unsettled_records() const { return driver_.core().unsettled_records(); }
 
  private:
-  void carry_out();
-  void take_effects();
   void tell(const ProducerEffect& effect);
-  void send(const SendRequest& request);
-  void on_reply(RequestId id, const Reply& reply);
-  void sleep();
 
-  ProducerCore core_;
-  BrokerPool pool_;
   Hooks hooks_;
-  boost::asio::steady_timer timer_;
-  std::optional<Instant> wakes_at_;
-  std::deque<ProducerEffect> to_tell_;
-  bool telling_ = false;
-  std::shared_ptr<ProducerDriver*> alive_;  // what callbacks hold weakly
+  CoreDriver<ProducerCore> driver_;
 };
 
 }  // namespace strandline::client
