@@ -107,6 +107,8 @@ class FetchCore {
   // seed     of jitter
   // Needs    config.problem() is empty
   FetchCore(FetchConfig config, std::uint64_t seed);
+  FetchCore(const FetchCore&) = delete;
+  FetchCore& operator=(const FetchCore&) = delete;
 
   // Reads the partition from there on, or goes there with one that is read already. Answers to what
   // was asked before come to nothing.

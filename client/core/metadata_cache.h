@@ -37,6 +37,8 @@ class MetadataCache {
  public:
   // prng   of the core that owns this; outlives it
   MetadataCache(const MetadataConfig& config, Prng& prng) : config_(config), prng_(prng) {}
+  MetadataCache(const MetadataCache&) = delete;
+  MetadataCache& operator=(const MetadataCache&) = delete;
 
   // Asks for the topic from now on. Does nothing when it is asked for already.
   void want(Instant now, const std::string& topic);

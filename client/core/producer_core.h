@@ -61,6 +61,8 @@ class ProducerCore {
   // seed     of jitter
   // Needs    config.problem() is empty
   ProducerCore(const ProducerConfig& config, std::uint64_t seed);
+  ProducerCore(const ProducerCore&) = delete;
+  ProducerCore& operator=(const ProducerCore&) = delete;
 
   // Takes a record; what it points to is copied.
   //

@@ -35,10 +35,13 @@ class CoreDriver {
     std::function<void(Core&, Instant now, RequestId, const Reply&)> on_reply;
   };
 
-  // Needs    connections.problem() is empty
+  // config   of the core
+  // Needs    config.problem() and connections.problem() are empty
+  template <class Config>
   CoreDriver(boost::asio::io_context& io, std::vector<HostPort> bootstrap,
-             const ConnectionConfig& connections, Core core, Hooks hooks, std::uint64_t seed)
-      : core_(std::move(core)),
+             const ConnectionConfig& connections, const Config& config, Hooks hooks,
+             std::uint64_t seed)
+      : core_(config, seed),
         pool_(io, std::move(bootstrap), connections, seed),
         hooks_(std::move(hooks)),
         timer_(io),

@@ -20,7 +20,7 @@ FetchDriver::FetchDriver(boost::asio::io_context& io, std::vector<HostPort> boot
                          const FetchConfig& config, const ConnectionConfig& connections,
                          Hooks hooks, std::uint64_t seed)
     : hooks_(std::move(hooks)),
-      driver_(io, std::move(bootstrap), connections, FetchCore{config, seed},
+      driver_(io, std::move(bootstrap), connections, config,
               {.tell = [this](const FetchEffect& effect) { tell(effect); }, .on_reply = take_reply},
               seed) {}
 

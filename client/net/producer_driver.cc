@@ -22,7 +22,7 @@ ProducerDriver::ProducerDriver(boost::asio::io_context& io, std::vector<HostPort
                                Hooks hooks, std::uint64_t seed)
     : hooks_(std::move(hooks)),
       driver_(
-          io, std::move(bootstrap), connections, ProducerCore{config, seed},
+          io, std::move(bootstrap), connections, config,
           {.tell = [this](const ProducerEffect& effect) { tell(effect); }, .on_reply = take_reply},
           seed) {}
 
