@@ -80,6 +80,8 @@ class ControllerModel {
   }
 
   Image image() const;
+  ReplicaId leader() const { return leader_; }
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
   PartitionEpoch partition_epoch() const { return partition_epoch_; }
   const std::set<ReplicaId>& isr() const { return isr_; }
   const std::set<ReplicaId>& eligible() const { return eligible_; }

@@ -5,6 +5,7 @@
 //   strandline_search --crashes 2 --power-losses 1 --fencings 1 --reassignments 1
 //   strandline_search --plant NAME                        with a mistake made on purpose
 //   strandline_search --states-max N                      gives up there
+//   strandline_search --reduce no                         also what makes no difference
 //
 // Ends with "N passed, N failed".
 #include <cstdio>
@@ -23,7 +24,7 @@ using namespace strandline::partition_search;
   std::fprintf(stderr,
                "strandline_search: %s\nusage: strandline_search [--records N] [--crashes N] "
                "[--power-losses N] [--fencings N] [--reassignments N] [--states-max N] "
-               "[--plant NAME]\nplants: %s\n",
+               "[--reduce yes|no] [--plant NAME]\nplants: %s\n",
                problem.c_str(), strandline::partition_sim::plant_names().c_str());
   std::exit(2);
 }
@@ -64,6 +65,9 @@ int main(int argc, char** argv) {
       *count->second = static_cast<int>(number(flag, value));
     } else if (flag == "--states-max") {
       states_max = number(flag, value);
+    } else if (flag == "--reduce") {
+      if (value != "yes" && value != "no") usage("--reduce is yes or no");
+      bounds.reduces = value == "yes";
     } else if (flag == "--plant") {
       const auto plant = strandline::partition_sim::plant_from_name(value);
       if (!plant) usage("unknown plant '" + std::string{value} + "'");

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <unordered_set>
 #include <utility>
+
+#include "tests/sim/search/state_set.h"
 
 namespace strandline::partition_search {
 namespace {
@@ -47,7 +48,7 @@ class Search {
   }
 
   void go_to(std::unique_ptr<World> world) {
-    if (!seen_.insert(world->fingerprint()).second) return;
+    if (!seen_.insert(world->fingerprint())) return;
     if (world->is_at_rest()) {
       ++result_.rests;
       world->check_rest();
@@ -58,7 +59,7 @@ class Search {
   }
 
   const std::uint64_t states_max_;
-  std::unordered_set<std::uint64_t> seen_;
+  StateSet seen_;
   std::vector<Step> way_;
   SearchResult result_;
 };

@@ -102,10 +102,7 @@ bool World::must_happen(std::vector<Event>& events) const {
       continue;
     }
     if (controller_.is_fenced(node.id)) events.push_back({Kind::unfence, i, 0});
-    const std::optional<Image>& known = node.next_image ? node.next_image : node.image;
-    if (!known || known->isr.partition_epoch < controller_.partition_epoch()) {
-      events.push_back({Kind::take_image, i, 0});
-    }
+    if (wants_image(node)) events.push_back({Kind::take_image, i, 0});
   }
   return !events.empty();
 }
@@ -188,6 +185,7 @@ void World::run(const Event& event) {
     case Kind::wait: wait(); break;
   }
   check();
+  if (left_.reduces) drop_the_dead();
 }
 
 void World::deliver(Node& from, Node& to) {

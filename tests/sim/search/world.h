@@ -36,6 +36,14 @@ struct Bounds {
   int fencings = 0;       // of brokers that live
   int reassignments = 0;  // of replica 3 to broker 4
   partition_sim::Plant plant = partition_sim::Plant::none;
+  // Leave out what makes no difference; see world_reduction.cc and state_writer.h.
+  bool reduces = true;
+};
+
+struct Fingerprint {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
 };
 
 struct Event {
@@ -82,7 +90,7 @@ class World {
   void check_rest() const;
 
   // Two worlds with the same have the same future.
-  std::uint64_t fingerprint() const;
+  Fingerprint fingerprint() const;
 
  private:
   friend class strandline::StateWriter;
@@ -133,6 +141,15 @@ class World {
   std::optional<Instant> next_time() const;
   void check() const;
   void settle();
+
+  // What makes no difference: world_reduction.cc
+  bool wants_image(const Node& node) const;
+  void drop_the_dead();
+  bool is_over(const Node& from, const StreamName& name) const;
+  bool may_lead(const Node& node, LeaderEpoch epoch) const;
+  bool is_dead(const Node& from, const Node& to, const Payload& payload) const;
+  bool is_dead(const Node& node, const Proposal& asked, const Answer& answer) const;
+  bool is_dead(const Node& node, const Proposal& proposal) const;
 
   // What happens: world.cc
   void deliver(Node& from, Node& to);

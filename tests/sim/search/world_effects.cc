@@ -223,7 +223,12 @@ void World::carry_out(Node& node, const AdvanceLogStart& effect) {
   node.log.delete_records(effect.log_start_offset);
 }
 
+// Between terms, one of the two knows the other no longer, or not yet. All else is a mistake.
 void World::carry_out(Node& node, const StreamBroken& effect) {
+  const bool is_between_terms = effect.reason == Errc::fenced_leader_epoch ||
+                                effect.reason == Errc::unknown_leader_epoch ||
+                                effect.reason == Errc::replica_not_available;
+  if (is_between_terms) return;
   throw Violation{"the stream of replica " + std::to_string(node.id.value()) +
                   " broke: " + std::string{errc_name(effect.reason)}};
 }
