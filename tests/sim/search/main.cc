@@ -38,8 +38,8 @@ std::uint64_t number(std::string_view flag, std::string_view text) {
 }
 
 void print(const SearchResult& result) {
-  std::printf("%lu states, %lu steps, %lu at rest, at most %zu deep\n", result.states, result.steps,
-              result.rests, result.deepest);
+  std::printf("%lu states, %lu steps, %lu at rest with %zu outcomes, at most %zu deep\n",
+              result.states, result.steps, result.rests, result.outcomes.size(), result.deepest);
   if (!result.violation.empty()) {
     std::printf("violated: %s\n", result.violation.c_str());
     for (const Event& event : result.way) std::printf("  %s\n", text(event).c_str());

@@ -52,6 +52,7 @@ class Search {
     if (world->is_at_rest()) {
       ++result_.rests;
       world->check_rest();
+      result_.outcomes.insert(world->outcome());
     }
     std::vector<Event> events = world->events();
     way_.push_back({std::move(world), std::move(events)});

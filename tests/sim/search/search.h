@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct SearchResult {
   std::uint64_t steps = 0;
   std::uint64_t rests = 0;  // states in which all had come to its end
   std::size_t deepest = 0;
+  std::set<std::string> outcomes;  // World::outcome() of those at rest
 };
 
 // states_max   it gives up there; 0: nowhere

@@ -22,6 +22,27 @@ TEST_CASE("search: more may happen than is allowed", "[search]") {
   CHECK(result.states == 100);
 }
 
+// Everything that could come out comes out also when what makes no difference is left out.
+void check_same_outcomes(Bounds bounds) {
+  bounds.reduces = false;
+  const SearchResult all = search(bounds);
+  bounds.reduces = true;
+  const SearchResult reduced = search(bounds);
+  INFO(all.violation << reduced.violation);
+  CHECK(all.complete);
+  CHECK(reduced.complete);
+  CHECK(reduced.outcomes == all.outcomes);
+  CHECK(reduced.states < all.states);
+}
+
+TEST_CASE("search: no outcome of a crash is left out", "[search]") {
+  check_same_outcomes({.records = 0});
+}
+
+TEST_CASE("search: no outcome of a record and a fencing is left out", "[search]") {
+  check_same_outcomes({.records = 1, .crashes = 0, .fencings = 1});
+}
+
 // With one crash and, where one is not enough, one fencing of a broker that lives.
 void check_finds(Plant plant, Bounds bounds) {
   bounds.plant = plant;
@@ -43,7 +64,7 @@ TEST_CASE("search: finds a follower that cuts to its high watermark", "[search]"
 }
 
 TEST_CASE("search: finds a controller that elects anyone", "[search]") {
-  check_finds(Plant::elect_anyone, {.records = 1});
+  check_finds(Plant::elect_anyone, {.records = 1, .fencings = 1});
 }
 
 TEST_CASE("search: finds a controller that does not count leaders", "[search]") {

@@ -113,6 +113,22 @@ bool World::is_at_rest() const {
   return all_are_up && !must_happen(events) && !next_time();
 }
 
+std::string World::outcome() const {
+  std::string all = "leader " + std::to_string(controller_.leader().value()) + " in epoch " +
+                    std::to_string(controller_.leader_epoch().value()) + ", left " +
+                    std::to_string(left_.records) + ' ' + std::to_string(left_.crashes) + ' ' +
+                    std::to_string(left_.power_losses) + ' ' + std::to_string(left_.fencings) +
+                    ' ' + std::to_string(left_.reassignments);
+  for (const Node& node : nodes_) {
+    all += "; " + std::to_string(node.id.value()) + ":";
+    for (const SimBatch& batch : node.log.batches()) {
+      all += ' ' + std::to_string(batch.id) + " of epoch " +
+             std::to_string(batch.leader_epoch.value());
+    }
+  }
+  return all;
+}
+
 std::vector<Event> World::events() const {
   std::vector<Event> events;
   const bool is_busy = must_happen(events);

@@ -89,6 +89,9 @@ class World {
   // Throws   Violation
   void check_rest() const;
 
+  // What all has come to: leader and logs of each replica, and how much has happened.
+  std::string outcome() const;
+
   // Two worlds with the same have the same future.
   Fingerprint fingerprint() const;
 
