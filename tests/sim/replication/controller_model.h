@@ -80,6 +80,7 @@ class ControllerModel {
   }
 
   Image image() const;
+  bool is_reassigning() const { return target_.has_value(); }
   ReplicaId leader() const { return leader_; }
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   PartitionEpoch partition_epoch() const { return partition_epoch_; }

@@ -199,10 +199,11 @@ void StateWriter::put(const FollowerState& follower, Offset log_end) {
   put(follower.must_restart);
   put(follower.stalled);
   put(follower.end_reason);
-  put(follower.appended);
+  // Only what is flushed counts (flush_on_ack); the rest says whether it has heard all there is.
+  put_if(false, follower.appended);
   put(follower.flushed);
-  put(follower.high_watermark);
-  put(follower.log_start_offset);
+  put_if(streams, follower.high_watermark);
+  put_if(streams, follower.log_start_offset);
   put(follower.lag, follower.flushed >= log_end);
   put_if(streams, follower.next_offset);
   put_if(false, follower.bytes_sent);
@@ -314,8 +315,9 @@ void StateWriter::put(const partition_sim::Registration& registration) {
   put_if(false, registration.unclean);
   put(registration.cut);
   put_if(false, registration.damaged);
-  put(registration.last_epoch);
-  put(registration.log_end_offset);
+  // Lengths are compared among those that were cut.
+  put_if(registration.cut, registration.last_epoch);
+  put_if(registration.cut, registration.log_end_offset);
 }
 
 void StateWriter::put(const partition_sim::Refusal& refusal) {
@@ -330,7 +332,9 @@ void StateWriter::put(const partition_sim::ControllerModel& controller) {
   for (const auto& [id, broker] : controller.brokers_) {
     put(id, broker.incarnation);
     put(broker.fenced);
-    put(broker.registered);
+    // Who is not among the candidates becomes one by the leader's word, and that clears it.
+    const bool is_candidate = controller.isr_.contains(id) || controller.eligible_.contains(id);
+    put_if(is_candidate, broker.registered);
   }
   put(controller.isr_);
   put(controller.eligible_);

@@ -130,6 +130,7 @@ std::string World::outcome() const {
 }
 
 std::vector<Event> World::events() const {
+  if (const auto first = goes_first()) return {*first};
   std::vector<Event> events;
   const bool is_busy = must_happen(events);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

@@ -147,6 +147,8 @@ class World {
 
   // What makes no difference: world_reduction.cc
   bool wants_image(const Node& node) const;
+  bool is_term_settled() const;
+  std::optional<Event> goes_first() const;
   void drop_the_dead();
   bool is_over(const Node& from, const StreamName& name) const;
   bool may_lead(const Node& node, LeaderEpoch epoch) const;

@@ -28,6 +28,45 @@ bool World::wants_image(const Node& node) const {
   return node.leader && node.leader->isr().partition_epoch() < controller_.partition_epoch();
 }
 
+// Nothing that may still come ends the present term: the controller changes the ISR at most.
+bool World::is_term_settled() const {
+  if (left_.crashes + left_.fencings + left_.reassignments > 0) return false;
+  return controller_.leader() != kNoReplica && !controller_.is_reassigning() &&
+         std::ranges::all_of(nodes_, [&](const Node& node) {
+           return node.up && node.registered && !controller_.is_fenced(node.id);
+         });
+}
+
+// A step that may be taken before all others: it changes nothing for them, nor they for it.
+//
+// In the last term, a follower that has nothing else under way takes what its leader sent. Nothing
+// else can come to it before that, for all it listens to is this one queue; and whoever else does
+// something meanwhile adds to the end of its queues or takes from their beginning. Likewise it
+// finishes a cut while neither of the two has anything to say to the other: the leader says nothing
+// before the follower does.
+//
+// What is checked is checked in the stricter order: what the follower has on its disk only becomes
+// less by it (a cut), while what must be there only becomes more by the steps of others.
+//
+// No such step adds to a queue from a leader, so there is an end to them and nothing waits for
+// ever.
+std::optional<Event> World::goes_first() const {
+  if (!left_.reduces || !is_term_settled()) return std::nullopt;
+  const auto leader = static_cast<std::size_t>(controller_.leader().value() - 1);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    const bool is_settled = node.follower && !node.sync && !node.next_image &&
+                            node.image->leader == controller_.leader() &&
+                            node.follower->leader_epoch() == controller_.leader_epoch();
+    if (!is_settled) continue;
+    const bool is_told = !ways_[leader * nodes_.size() + i].empty();
+    const bool tells = !ways_[i * nodes_.size() + leader].empty();
+    if (is_told && !node.cut) return Event{Event::Kind::deliver, i, leader};
+    if (node.cut && !is_told && !tells) return Event{Event::Kind::finish_cut, i, 0};
+  }
+  return std::nullopt;
+}
+
 void World::drop_the_dead() {
   for (Node& node : nodes_) {
     for (Node& peer : nodes_) {
