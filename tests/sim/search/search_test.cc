@@ -39,11 +39,16 @@ TEST_CASE("search: no outcome of a crash is left out", "[search]") {
   check_same_outcomes({.records = 0});
 }
 
+TEST_CASE("search: no outcome of a reassignment is left out", "[search]") {
+  check_same_outcomes({.records = 0, .crashes = 0, .reassignments = 1});
+}
+
 TEST_CASE("search: no outcome of a record and a fencing is left out", "[search]") {
   check_same_outcomes({.records = 1, .crashes = 0, .fencings = 1});
 }
 
-// With one crash and, where one is not enough, one fencing of a broker that lives.
+// With one crash and, where that is not enough, another record or one fencing of a broker that
+// lives.
 void check_finds(Plant plant, Bounds bounds) {
   bounds.plant = plant;
   const SearchResult result = search(bounds, 3'000'000);
@@ -51,16 +56,22 @@ void check_finds(Plant plant, Bounds bounds) {
   CHECK_FALSE(result.way.empty());
 }
 
+// What is too much for the search of everything is left to the reduced one.
+void check_both_find(Plant plant) {
+  check_finds(plant, {.records = 1});
+  check_finds(plant, {.records = 1, .reduces = false});
+}
+
 TEST_CASE("search: finds a follower that says flushed before it is", "[search]") {
-  check_finds(Plant::ack_before_sync, {.records = 1});
+  check_both_find(Plant::ack_before_sync);
 }
 
 TEST_CASE("search: finds acknowledgements that wait for nobody", "[search]") {
-  check_finds(Plant::ack_on_append, {.records = 1});
+  check_both_find(Plant::ack_on_append);
 }
 
 TEST_CASE("search: finds a follower that cuts to its high watermark", "[search]") {
-  check_finds(Plant::cut_to_high_watermark, {.records = 1});
+  check_both_find(Plant::cut_to_high_watermark);
 }
 
 TEST_CASE("search: finds a controller that elects anyone", "[search]") {
@@ -68,11 +79,15 @@ TEST_CASE("search: finds a controller that elects anyone", "[search]") {
 }
 
 TEST_CASE("search: finds a controller that does not count leaders", "[search]") {
-  check_finds(Plant::keep_leader_epoch, {.records = 1});
+  check_both_find(Plant::keep_leader_epoch);
 }
 
 TEST_CASE("search: finds a leader that shows readers too little", "[search]") {
-  check_finds(Plant::serve_readers_at_once, {.records = 1});
+  check_both_find(Plant::serve_readers_at_once);
+}
+
+TEST_CASE("search: finds a follower that shows one epoch for all it has", "[search]") {
+  check_finds(Plant::hide_epochs, {.records = 2});
 }
 
 }  // namespace
