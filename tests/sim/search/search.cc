@@ -44,6 +44,7 @@ class Search {
     auto next = is_last ? std::move(here.world) : std::make_unique<World>(*here.world);
     next->run(event);
     ++result_.steps;
+    if (!next->seen().empty()) result_.seen.insert(next->seen());
     go_to(std::move(next));
   }
 

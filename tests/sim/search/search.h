@@ -23,6 +23,7 @@ struct SearchResult {
   std::uint64_t rests = 0;  // states in which all had come to its end
   std::size_t deepest = 0;
   std::set<std::string> outcomes;  // World::outcome() of those at rest
+  std::set<std::string> seen;      // World::seen() of all steps
 };
 
 // states_max   it gives up there; 0: nowhere

@@ -113,22 +113,6 @@ bool World::is_at_rest() const {
   return all_are_up && !must_happen(events) && !next_time();
 }
 
-std::string World::outcome() const {
-  std::string all = "leader " + std::to_string(controller_.leader().value()) + " in epoch " +
-                    std::to_string(controller_.leader_epoch().value()) + ", left " +
-                    std::to_string(left_.records) + ' ' + std::to_string(left_.crashes) + ' ' +
-                    std::to_string(left_.power_losses) + ' ' + std::to_string(left_.fencings) +
-                    ' ' + std::to_string(left_.reassignments);
-  for (const Node& node : nodes_) {
-    all += "; " + std::to_string(node.id.value()) + ":";
-    for (const SimBatch& batch : node.log.batches()) {
-      all += ' ' + std::to_string(batch.id) + " of epoch " +
-             std::to_string(batch.leader_epoch.value());
-    }
-  }
-  return all;
-}
-
 std::vector<Event> World::events() const {
   if (const auto first = goes_first()) return {*first};
   std::vector<Event> events;
@@ -174,6 +158,7 @@ std::optional<Instant> World::next_time() const {
 
 void World::run(const Event& event) {
   Node& node = nodes_.at(event.node);
+  seen_.clear();
   switch (event.kind) {
     case Kind::deliver: deliver(nodes_.at(event.other), node); break;
     case Kind::finish_sync: finish_sync(node); break;
@@ -184,6 +169,7 @@ void World::run(const Event& event) {
     case Kind::join:
       node.registered = true;
       node.incarnation = controller_.register_broker(now_, node.id, node.registration);
+      see("registers", node);
       break;
     case Kind::unfence: controller_.unfence(now_, node.id); break;
     case Kind::fence_absent: controller_.fence(now_, node.id); break;
@@ -312,6 +298,7 @@ void World::crash(Node& node, std::optional<std::size_t> power_loss) {
   if (!node.log.epochs().empty()) {
     node.registration.last_epoch = node.log.epochs().back().leader_epoch;
   }
+  see("crashes", node);
   for (Node& peer : nodes_) {
     way(node, peer).clear();
     way(peer, node).clear();

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -38,6 +39,8 @@ struct Bounds {
   partition_sim::Plant plant = partition_sim::Plant::none;
   // Leave out what makes no difference; see world_reduction.cc and state_writer.h.
   bool reduces = true;
+  // Keep what was seen; see World::seen().
+  bool watches = false;
 };
 
 struct Fingerprint {
@@ -89,7 +92,11 @@ class World {
   // Throws   Violation
   void check_rest() const;
 
-  // What all has come to: leader and logs of each replica, and how much has happened.
+  // What the last step was to see where a search that leaves out nothing must see the same: a start
+  // of a leader, a crash, a registration, with the log of the replica and what the controller
+  // knows. Empty: none of these, or Bounds::watches is not set.
+  const std::string& seen() const { return seen_; }
+  // The same of a world at rest, with all logs.
   std::string outcome() const;
 
   // Two worlds with the same have the same future.
@@ -141,6 +148,8 @@ class World {
     return ways_.at(index_of(from) * nodes_.size() + index_of(to));
   }
   bool must_happen(std::vector<Event>& events) const;
+  std::string describe() const;
+  void see(std::string_view what, const Node& node);
   std::optional<Instant> next_time() const;
   void check() const;
   void settle();
@@ -202,6 +211,7 @@ class World {
   std::vector<std::deque<Payload>> ways_;                                  // from each to each
   const std::vector<partition_sim::SimBatch>* message_batches_ = nullptr;  // of the message at hand
   std::uint64_t next_id_ = 0;
+  std::string seen_;
 };
 
 }  // namespace strandline::partition_search

@@ -56,6 +56,7 @@ void World::drop_cores(Node& node) {
 void World::lead(Node& node) {
   const Image& image = *node.image;
   checker_.on_leader(node.id, node.process, image.leader_epoch, node.log);
+  see("leads", node);
   const LeaderConfig config{.self = node.id,
                             .incarnation = node.incarnation,
                             .min_insync_replicas = image.min_insync_replicas};
