@@ -43,11 +43,18 @@ TEST_CASE("search: what a crash can lead to is seen also when less is searched",
   check_same({.records = 0});
 }
 
-TEST_CASE("search: what a reassignment can lead to is seen also when less is searched", "[search]") {
+TEST_CASE("search: what a record and a kill can lead to is seen also when less is searched",
+          "[search]") {
+  check_same({.records = 1, .power_losses = 0});
+}
+
+TEST_CASE("search: what a reassignment can lead to is seen also when less is searched",
+          "[search]") {
   check_same({.records = 0, .crashes = 0, .reassignments = 1});
 }
 
-TEST_CASE("search: what a record and a fencing can lead to is seen also when less is searched", "[search]") {
+TEST_CASE("search: what a record and a fencing can lead to is seen also when less is searched",
+          "[search]") {
   check_same({.records = 1, .crashes = 0, .fencings = 1});
 }
 
