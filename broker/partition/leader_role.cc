@@ -91,8 +91,10 @@ bool LeaderRole::knows_that_it_leads() {
   const Timestamp now = wall_now();
   const bool is_new =
       doubted_at_ == kNoTimestamp || doubted_at_ > now || now - doubted_at_ > kDoubtMs;
-  if (is_new) doubted_at_ = now;
-  return partition_.shard().nobody_else_led_until() > doubted_at_;
+  const Timestamp vouched = partition_.shard().nobody_else_led_until();
+  if (is_new) doubted_at_ = now, vouched_then_ = vouched;
+  // What was said before may be of the future, where the clock was set back.
+  return vouched != vouched_then_ && vouched > doubted_at_;
 }
 
 ErrorCode told_to_producer(Partition& partition, const ErrorCode& error) {

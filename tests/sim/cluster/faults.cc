@@ -248,6 +248,7 @@ void Faults::strike_clock(Host& host) {
     const double off = (static_cast<double>(prng_.below(201)) - 100.0) / 1000.0;
     return world_.set_drift(host, 1.0 + off);
   }
+  world_.note("clock of " + std::to_string(host.id));
   const auto hour = static_cast<std::int64_t>(3'600'000);
   world_.jump_wall(host, static_cast<std::int64_t>(prng_.below(2 * 3'600'000)) - hour);
 }
