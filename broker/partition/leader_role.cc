@@ -91,10 +91,8 @@ bool LeaderRole::knows_that_it_leads() {
   const Timestamp now = wall_now();
   const bool is_new =
       doubted_at_ == kNoTimestamp || doubted_at_ > now || now - doubted_at_ > kDoubtMs;
-  const Timestamp vouched = partition_.shard().nobody_else_led_until();
-  if (is_new) doubted_at_ = now, vouched_then_ = vouched;
-  // What was said before may be of the future, where the clock was set back.
-  return vouched != vouched_then_ && vouched > doubted_at_;
+  if (is_new) doubted_at_ = now;
+  return partition_.shard().nobody_else_led_until() > doubted_at_;
 }
 
 ErrorCode told_to_producer(Partition& partition, const ErrorCode& error) {

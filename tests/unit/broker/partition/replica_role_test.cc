@@ -408,13 +408,6 @@ TEST_CASE(
   vouch(wall_now() + 1);
   CHECK(is_sure());
   CHECK(is_sure());
-  // Said before the clock was set back by an hour.
-  t.view(view_of(1, 2, {BrokerId{1}, BrokerId{2}}));
-  vouch(wall_now() + 3'600'000);
-  CHECK_FALSE(is_sure());
-  CHECK_FALSE(is_sure());
-  vouch(wall_now() + 1);
-  CHECK(is_sure());
 }
 
 TEST_CASE("LeaderRole: it vouches for no time before all in sync have agreed with it",
