@@ -72,20 +72,15 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
  private:
   void appended(Partition& partition, Part& part, ProduceItem& item,
                 const Result<PartitionAppend>& appended) {
-    if (!appended) return fail(part, item, refusal(partition, appended.error()));
+    if (!appended) {
+      return fail(part, item, wire::wire_error(told_to_producer(partition, appended.error())));
+    }
     item.appended = appended.value();
     if (request_.acks != kAcksAll) return item_done(part);
     partition.when_committed(item.appended.end_offset, [&part, &item](const ErrorCode& error) {
       if (error) item.error = wire::wire_error(error);
       item_done(part);
     });
-  }
-
-  // A producer gives up for good when it is told that a batch is missing before this one.
-  static Errc refusal(Partition& partition, const ErrorCode& error) {
-    const bool is_in_doubt = error == make_error_code(Errc::out_of_order_sequence_number) &&
-                             partition.leads() && !partition.leader()->knows_that_it_leads();
-    return is_in_doubt ? Errc::not_leader_or_follower : wire::wire_error(error);
   }
 
   static void fail(Part& part, ProduceItem& item, Errc error) {

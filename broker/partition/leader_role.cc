@@ -95,6 +95,12 @@ bool LeaderRole::knows_that_it_leads() {
   return partition_.shard().nobody_else_led_until() > doubted_at_;
 }
 
+ErrorCode told_to_producer(Partition& partition, const ErrorCode& error) {
+  const bool is_gap = error == make_error_code(Errc::out_of_order_sequence_number);
+  const bool is_known = partition.leads() && partition.leader()->knows_that_it_leads();
+  return is_gap && !is_known ? make_error_code(Errc::not_leader_or_follower) : error;
+}
+
 void LeaderRole::drain() {
   if (std::exchange(draining_, true)) return;
   for (;;) {

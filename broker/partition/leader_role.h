@@ -126,4 +126,8 @@ class LeaderRole {
   std::optional<TimerId> timer_;
 };
 
+// What a producer is told of a batch that was not appended. One that hears that a batch is missing
+// before this one gives up for good: that is said only by who knows that nobody else has it.
+ErrorCode told_to_producer(Partition& partition, const ErrorCode& error);
+
 }  // namespace strandline

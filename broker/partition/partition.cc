@@ -348,8 +348,13 @@ void Partition::read(Offset from, const ReadLimits& limits, ReadDone done) {
   if (!result && result.error() == make_error_code(Errc::would_block)) {
     return read_cold(plan, std::move(done), std::move(read));
   }
+  if (!result) note_damage(result.error());
   finish_read(std::move(result), read);
   done(std::move(read));
+}
+
+void Partition::note_damage(const ErrorCode& error) {
+  if (error == make_error_code(Errc::corrupt_batch)) shard_.found_damage(key_);
 }
 
 void Partition::give_up_if_stuck(Instant since) {
@@ -369,9 +374,8 @@ void Partition::read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far) {
     shard.loop().post([self = std::move(self), result = std::move(result), done = std::move(done),
                        so_far = std::move(so_far)]() mutable {
       self->shard_.metrics().disk_read_queue.add(-1);
-      const bool is_damaged = !result && result.error() == make_error_code(Errc::corrupt_batch);
+      if (!result) self->note_damage(result.error());
       finish_read(std::move(result), so_far);
-      if (is_damaged) self->shard_.found_damage(self->key_);
       self->shard_.metrics().fetch_checked_bytes.add(so_far.bytes);
       done(std::move(so_far));
     });
@@ -404,6 +408,7 @@ void Partition::find_timestamp(Timestamp time, Offset end, TimeFound found) {
     Shard& shard = self->shard_;
     shard.loop().post([self = std::move(self), result, found = std::move(found)] {
       self->shard_.metrics().disk_read_queue.add(-1);
+      if (!result) self->note_damage(result.error());
       found(result);
     });
   });

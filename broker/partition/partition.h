@@ -259,6 +259,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void run_cut();
   void cut_is_made(const Result<void>& result, std::uint64_t unsynced_before);
   void read_cold(ReadPlan plan, ReadDone done, PartitionRead so_far);
+  // What a read met goes to whoever fetches damaged records again.
+  void note_damage(const ErrorCode& error);
   static void finish_read(Result<ReadResult> result, PartitionRead& read);
   // Files of segments that were given up go once the checkpoint has the log start.
   void drop_given_up();

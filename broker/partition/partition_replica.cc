@@ -13,6 +13,12 @@
 #include "protocol/base/assertion.h"
 
 namespace strandline {
+namespace {
+
+// When the disk had no room for it.
+constexpr Duration kCutAgain = std::chrono::seconds{1};
+
+}  // namespace
 
 // A cut of the log, from the moment it is ordered.
 struct Partition::Cutting {
@@ -235,9 +241,9 @@ void Partition::run_cut() {
 }
 
 void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_before) {
-  const std::unique_ptr<Cutting> cut = std::move(cut_);
+  std::unique_ptr<Cutting> cut = std::move(cut_);
   ++cuts_;
-  for (Task& task : cut->after) task();
+  for (Task& task : std::exchange(cut->after, {})) task();
   const std::uint64_t unsynced = log_->unsynced_bytes();
   if (abandoned_) {
     shard_.metrics().unsynced_bytes.add(-static_cast<std::int64_t>(unsynced_before));
@@ -249,6 +255,16 @@ void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_b
   shard_.mark_dirty(*this);
   if (!result) {
     const bool is_of_room = result.error() == boost::system::errc::no_space_on_device;
+    if (is_of_room && !log_->is_offline()) {
+      // It was the checkpoint, before or behind the cut: both can be done again.
+      log_limited(LogLevel::warn, "replica", "cut-without-room",
+                  "no room for the checkpoint of a log that is to be cut; it is tried again",
+                  {{"topic", topic_}, {"partition", key_.partition}});
+      cut->has_begun = false;
+      cut_ = std::move(cut);
+      shard_.loop().after(kCutAgain, [self = shared_from_this()] { self->begin_cut(); });
+      return;
+    }
     log_line(
         LogLevel::error, "replica",
         is_of_room

@@ -41,10 +41,12 @@ void SimContent::make_resident(std::uint64_t position, std::uint64_t length) {
 
 // From the device, which may have changed since the page left memory.
 void SimContent::load_page(std::uint64_t page) {
-  const std::uint64_t end = std::min<std::uint64_t>((page + 1) * kPage, cached_.size());
-  for (std::uint64_t at = page * kPage; at < end; ++at) {
-    cached_[at] = at < device_.size() ? device_[at] : std::byte{0};
-  }
+  const std::uint64_t start = page * kPage;
+  const std::uint64_t end = std::min<std::uint64_t>(start + kPage, cached_.size());
+  const std::uint64_t there = std::clamp<std::uint64_t>(device_.size(), start, end);
+  const auto from = device_.begin() + static_cast<long>(std::min(start, device_.size()));
+  const auto to = cached_.begin() + static_cast<long>(start);
+  std::fill(std::copy_n(from, there - start, to), to + static_cast<long>(end - start), std::byte{});
 }
 
 void SimContent::write(std::uint64_t position, ByteView bytes) {

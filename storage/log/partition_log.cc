@@ -130,8 +130,33 @@ Result<AppendInfo> PartitionLog::stage(ByteView batch, const BatchHeader& header
   }
   staged_.push_back({batch, header, append_time});
   staged_bytes_ += batch.size();
-  producers_.update(header, append_time);
+  stage_producer(header, append_time);
   return AppendInfo{header.base_offset, header.last_offset()};
+}
+
+void PartitionLog::stage_producer(const BatchHeader& header, Timestamp append_time) {
+  if (!header.has_producer()) return;
+  const std::uint64_t dropped = producers_.dropped();
+  producers_before_.push_back(producers_.before(header.producer_id));
+  producers_.update(header, append_time);
+  const bool is_plain = !header.is_control() && !header.is_transactional();
+  if (!is_plain || producers_.dropped() != dropped) must_replay_ = true;
+}
+
+void PartitionLog::forget_staged() {
+  staged_.clear();
+  staged_bytes_ = 0;
+  producers_before_.clear();
+  must_replay_ = false;
+}
+
+Result<void> PartitionLog::take_producers_back() {
+  if (must_replay_) return replay_producers();
+  while (!producers_before_.empty()) {
+    producers_.take_back(std::move(producers_before_.back()));
+    producers_before_.pop_back();
+  }
+  return success();
 }
 
 Result<void> PartitionLog::write_staged() {
@@ -151,20 +176,15 @@ Result<void> PartitionLog::write_staged() {
     epochs_.on_batch(batch.header.leader_epoch, batch.header.base_offset);
   }
   log_end_ = staged_.back().header.next_offset();
-  staged_.clear();
-  staged_bytes_ = 0;
+  forget_staged();
   return success();
 }
 
 // A part of them may be in the file. Cut off, the next write goes over it; when even that fails
 // nothing is known about the file any more. Their producers are taken back to what the log says.
 void PartitionLog::drop_staged() {
-  const bool has_producers = std::ranges::any_of(
-      staged_, [](const StagedBatch& batch) { return batch.header.has_producer(); });
-  staged_.clear();
-  staged_bytes_ = 0;
-  if (offline_) return;
-  if (!active().cut_rest() || (has_producers && !replay_producers())) offline_ = true;
+  if (!offline_ && (!active().cut_rest() || !take_producers_back())) offline_ = true;
+  forget_staged();
 }
 
 std::int64_t PartitionLog::age_ms_max(const Segment& segment) const {

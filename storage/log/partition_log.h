@@ -236,7 +236,11 @@ class PartitionLog {
                            bool rolls);
   // Whether the formats of segment and indexes have no room for it.
   bool exceeds_segment(const BatchHeader& header) const;
+  void stage_producer(const BatchHeader& header, Timestamp append_time);
+  void forget_staged();
   void drop_staged();
+  // Takes producers back to what they were before anything was staged.
+  Result<void> take_producers_back();
   // How old a segment may become: segment.ms less its jitter, the same after each restart.
   std::int64_t age_ms_max(const Segment& segment) const;
   Result<void> roll();
@@ -270,7 +274,9 @@ class PartitionLog {
   std::uint64_t bytes_since_snapshot_ = 0;
   std::vector<StagedBatch> staged_;  // their offsets go on from the log end
   std::uint64_t staged_bytes_ = 0;
-  std::vector<std::shared_ptr<Segment>> unsynced_;  // written since the last sync began
+  std::vector<ProducerState::Before> producers_before_;  // of those staged; oldest first
+  bool must_replay_ = false;                             // that is not all that has changed
+  std::vector<std::shared_ptr<Segment>> unsynced_;       // written since the last sync began
   std::uint64_t unsynced_bytes_ = 0;
   bool directory_unsynced_ = false;
   bool syncing_ = false;

@@ -108,6 +108,18 @@ Result<void> check(const ReadPlan& plan, Range& range) {
   return success();
 }
 
+// The first batch says that it ends beyond what may be read. A whole one does; one that is damaged
+// may only say so, and readers would come for it for ever.
+Result<void> check_first(const ReadPlan& plan, const BatchPlace& start) {
+  BatchWalk walk{plan.segment->file(),
+                 {start.position, plan.file_end, start.offset, plan.segment->base_offset()},
+                 ReadMode::blocking};
+  walk.check_checksums();
+  walk.expect_epochs(plan.epochs);
+  STRANDLINE_TRYV(step(walk, *plan.segment));
+  return success();
+}
+
 bool is_checked(Segment& segment, const Range& range) {
   const std::uint64_t start = range.start.position;
   const std::uint64_t end = range.end.position;
@@ -131,7 +143,12 @@ Result<ReadResult> execute(const ReadPlan& plan, ReadMode mode) {
     return Errc::corrupt_batch;
   }
   STRANDLINE_TRY(range.end, find_end(plan, range.start, mode));
-  if (range.end.position <= range.start.position) return result;
+  if (range.end.position <= range.start.position) {
+    if (!plan.at_least_one) return result;
+    if (mode == ReadMode::nowait) return Errc::would_block;
+    STRANDLINE_TRYV(check_first(plan, range.start));
+    return result;
+  }
   if (!is_checked(segment, range)) {
     if (mode == ReadMode::nowait) return Errc::would_block;
     STRANDLINE_TRYV(check(plan, range));

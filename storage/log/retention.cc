@@ -74,7 +74,7 @@ bool PartitionLog::is_expired(const Segment& segment, Timestamp now) const {
 }
 
 void PartitionLog::forget_idle_producers(Timestamp now) {
-  producers_.expire(now, config_.producer_idle_ms_max);
+  if (producers_.expire(now, config_.producer_idle_ms_max) > 0) must_replay_ = !staged_.empty();
 }
 
 PartitionLog::Retention PartitionLog::apply_retention(Timestamp now) {

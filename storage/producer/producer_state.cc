@@ -70,6 +70,25 @@ void ProducerState::update(const BatchHeader& header, Timestamp append_time,
   entry.last_append_time = std::max(entry.last_append_time, append_time);
 }
 
+ProducerState::Before ProducerState::before(ProducerId id) const {
+  Before before{.id = id, .entry = std::nullopt, .less_idle = std::nullopt};
+  const auto known = by_id_.find(id);
+  if (known == by_id_.end()) return before;
+  before.entry = *known->second;
+  const auto next = std::next(known->second);
+  if (next != entries_.end()) before.less_idle = next->producer_id;
+  return before;
+}
+
+void ProducerState::take_back(Before before) {
+  const auto known = by_id_.find(before.id);
+  STRANDLINE_ASSERT(known != by_id_.end());
+  if (!before.entry) return erase(known->second);
+  *known->second = std::move(*before.entry);
+  const auto place = before.less_idle ? by_id_.at(*before.less_idle) : entries_.end();
+  entries_.splice(place, entries_, known->second);
+}
+
 ProducerEntry& ProducerState::entry_for(ProducerId id) {
   const auto known = by_id_.find(id);
   if (known != by_id_.end()) {

@@ -33,6 +33,12 @@ struct ProducerCheck {
 
 class ProducerState {
  public:
+  // A producer as it was before an update(). Made for batches of data outside transactions.
+  struct Before {
+    ProducerId id = kNoProducerId;
+    std::optional<ProducerEntry> entry;   // none: it was not known
+    std::optional<ProducerId> less_idle;  // who came behind it; none: nobody
+  };
   struct Limits {
     std::size_t producers_max = 100'000;  // producer.ids.max; 0: no limit
   };
@@ -58,6 +64,13 @@ class ProducerState {
   // coordinator_epoch  of a transaction marker
   void update(const BatchHeader& header, Timestamp append_time,
               std::int32_t coordinator_epoch = -1);
+
+  // What the next update() for that producer changes, so that it can be taken back.
+  Before before(ProducerId id) const;
+  // Takes an update() back, the newest first.
+  //
+  // Needs    nothing was dropped or expired since before()
+  void take_back(Before before);
 
   // Forgets producers idle since before `now - idle_ms_max`, except those with an open transaction.
   // Returns how many went.

@@ -22,24 +22,31 @@ std::string text(LeaderEpoch epoch) { return std::to_string(epoch.value()); }
 void Checker::after_event(Host& host) {
   if (!host.is_up()) return;
   SimBroker& broker = *host.broker;
-  for (const auto& [key, partition] : broker.shard().partitions().all()) {
-    check_partition(host, *partition);
-  }
+  const auto& here = broker.shard().partitions().all();
+  for (const auto& [key, partition] : here) check_partition(host, *partition);
+  const bool has_all = here.size() == partitions_.size();
   for (auto& [key, history] : partitions_) {
+    if (has_all) break;
     // What a process had and has no longer went somewhere else; what comes back begins anew.
     Seen& seen = history.replicas[host.id];
-    const bool is_there = broker.shard().partitions().find(key) != nullptr;
+    const bool is_there = here.contains(key);
     if (seen.life == host.life && !is_there) seen = {};
   }
   if (const MetadataNode* const metadata = broker.metadata()) {
     check_metadata(host, metadata->quorum());
   }
   for (const Acked& acked : std::exchange(said_, {})) check_said(acked);
+  if (broker.metrics().scrub_differences.value() == 0) return;
+  throw Violation{"sealed records of " + text(host) +
+                  " are whole and not its leader's, as its scrubber found"};
 }
 
-void Checker::note_damage(const Host& host) {
+void Checker::note_damage(const Host& host, const Uuid& incarnation) {
   damaged_.insert(host.id);
-  for (auto& [key, history] : partitions_) history.replicas[host.id].flushed = Offset{0};
+  lost_by_[host.id] = incarnation;
+  for (auto& [key, history] : partitions_) {
+    history.lost[host.id] = std::exchange(history.replicas[host.id].flushed, Offset{0});
+  }
 }
 
 // --- replicas of partitions
@@ -56,7 +63,6 @@ void Checker::check_partition(Host& host, Partition& partition) {
   const LeaderEpoch leads_in = seen.leads_in == kNoLeaderEpoch ? led_in : seen.leads_in;
   check_high_watermark(host, partition, history, seen, leads_in);
   seen.flushed = partition.log().flushed_end();
-  seen.cuts = partition.cuts();
 }
 
 void Checker::check_term(Host& host, Partition& partition, PartitionHistory& history, Seen& seen) {
@@ -169,6 +175,14 @@ void Checker::add(PartitionHistory& history, const BatchView& batch) const {
   history.time.on_committed(batch.leader_epoch, batch.base_offset);
   history.next_sequence[batch.producer] = Sequence{batch.sequence.value() + batch.records};
   history.committed.push_back(batch);
+  const auto said = history.unread_acks.extract(batch.base_offset);
+  if (said.empty() || is_batch_of(batch, said.mapped())) return;
+  throw Violation{"acknowledged and not committed: " + text(batch.base_offset)};
+}
+
+bool Checker::is_batch_of(const BatchView& batch, const Acked& acked) {
+  return batch.producer == acked.producer && batch.sequence == acked.sequence &&
+         batch.base_offset == acked.base_offset;
 }
 
 // --- clients
@@ -176,7 +190,9 @@ void Checker::add(PartitionHistory& history, const BatchView& batch) const {
 void Checker::check_said(const Acked& acked) {
   const PartitionHistory& history = partitions_[acked.place];
   const auto disks = std::ranges::count_if(history.replicas, [&](const auto& replica) {
-    return replica.second.flushed >= acked.end && is_on_disk(world_.host(replica.first), acked);
+    const Host& host = world_.host(replica.first);
+    const bool is_there = replica.second.flushed >= acked.end && is_on_disk(host, acked);
+    return is_there || was_on_lost_disk(host, history, acked);
   });
   if (disks >= min_insync_) return;
   throw Violation{"acknowledged at " + text(acked.base_offset) + " and on " +
@@ -188,7 +204,20 @@ bool Checker::is_on_disk(const Host& host, const Acked& acked) const {
   if (!host.is_up()) return true;
   Partition* const replica = host.broker->shard().partitions().find(acked.place);
   if (replica == nullptr || replica->is_cutting()) return true;
-  return is_durable(*host.disk, replica->log(), acked.base_offset, acked.end);
+  const auto there = is_durable(*host.disk, replica->log(), acked.base_offset, acked.end);
+  // Nobody may have met yet what is damaged there.
+  return there.value_or(damaged_.contains(host.id));
+}
+
+// And whoever says so cannot know yet that it is on it no longer.
+bool Checker::was_on_lost_disk(const Host& host, const PartitionHistory& history,
+                               const Acked& acked) const {
+  const auto lost = history.lost.find(host.id);
+  if (lost == history.lost.end() || lost->second < acked.end) return false;
+  const Host& by = world_.host(acked.said_by);
+  if (!by.is_up()) return true;
+  const BrokerImage* const known = by.broker->shard().image()->broker(BrokerId{host.id});
+  return known != nullptr && known->incarnation == lost_by_.at(host.id);
 }
 
 void Checker::on_acked(const Acked& acked) {
@@ -196,10 +225,13 @@ void Checker::on_acked(const Acked& acked) {
   PartitionHistory& history = partitions_[acked.place];
   const auto known =
       std::ranges::lower_bound(history.committed, acked.base_offset, {}, &BatchView::base_offset);
-  const bool is_there = known != history.committed.end() && known->producer == acked.producer &&
-                        known->sequence == acked.sequence &&
-                        known->base_offset == acked.base_offset;
-  if (!is_there) throw Violation{"acknowledged and not committed: " + text(acked.base_offset)};
+  const bool is_there = known != history.committed.end() && is_batch_of(*known, acked);
+  const bool is_unread =
+      acked.base_offset >= history.committed_end() && acked.end <= history.unread_end;
+  if (!is_there && !is_unread) {
+    throw Violation{"acknowledged and not committed: " + text(acked.base_offset)};
+  }
+  if (!is_there) history.unread_acks.emplace(acked.base_offset, acked);
   Offset& end = history.acked[acked.leader_epoch];
   end = std::max(end, acked.end);
 }
@@ -288,6 +320,11 @@ Offset Checker::committed_end(const PartitionKey& place) const {
 }
 
 void Checker::check_everything() {
+  for (const auto& [place, history] : partitions_) {
+    if (history.unread_acks.empty()) continue;
+    const Offset first = history.unread_acks.begin()->first;
+    throw Violation{"acknowledged and not committed: " + text(first)};
+  }
   for (const auto& host : world_.hosts()) {
     world_.as(*host, [&] {
       for (const auto& [key, partition] : host->broker->shard().partitions().all()) {

@@ -38,6 +38,7 @@ struct Acked {
   Offset base_offset;
   Offset end;
   LeaderEpoch leader_epoch;
+  int said_by = 0;  // the host
 };
 
 class Checker {
@@ -63,15 +64,13 @@ class Checker {
   // All logs in full; nothing else is under way.
   void check_everything();
 
-  // The host loses records that were on its disk: its log may be cut, or begin anew.
-  void note_damage(const Host& host);
-  void note_whole(const Host& host) { damaged_.erase(host.id); }
+  // The host loses records that were on its disk: its log may be cut, or begin anew. Until a leader
+  // can know that another process runs there, it counts on what it was told of that disk.
+  //
+  // incarnation   of the process that ran there
+  void note_damage(const Host& host, const Uuid& incarnation);
 
   Offset acked_end(const PartitionKey& place) const;
-  LeaderEpoch newest_leader(const PartitionKey& place) {
-    const auto& leaders = partitions_[place].leaders;
-    return leaders.empty() ? kNoLeaderEpoch : leaders.rbegin()->first;
-  }
   std::uint64_t leader_changes() const { return terms_ - partitions_.size(); }
   std::uint64_t acked() const { return acked_; }
   std::uint64_t statements() const;
@@ -90,7 +89,6 @@ class Checker {
     Offset high_watermark{0};
     Offset log_end{0};
     Offset flushed{0};
-    std::uint64_t cuts = 0;
     LeaderEpoch leads_in = kNoLeaderEpoch;
   };
   struct Reads {
@@ -101,12 +99,15 @@ class Checker {
     std::vector<BatchView> committed;  // in order of offsets, without holes
     std::map<LeaderEpoch, Offset> committed_ends;
     Offset unread_end{0};  // a leader got there whose own log its disk does not give
+    // Such a leader's word; held against what there is, once another replica shows it.
+    std::map<Offset, Acked> unread_acks;
     std::map<LeaderEpoch, Process> leaders;
     std::map<LeaderEpoch, Reads> reads;
     std::map<std::pair<ProducerId, Sequence>, Offset> places;
     std::map<ProducerId, Sequence> next_sequence;
     std::map<LeaderEpoch, Offset> acked;
     std::map<int, Seen> replicas;
+    std::map<int, Offset> lost;  // how much was on the disk that the host has lost
     TimeChecker time;
     Offset committed_end() const {
       return committed.empty() ? Offset{0} : committed.back().next_offset();
@@ -133,14 +134,18 @@ class Checker {
   void must_hold(const Host& host, const PartitionLog& log, const PartitionHistory& history,
                  Offset from, Offset end) const;
   void add(PartitionHistory& history, const BatchView& batch) const;
+  static bool is_batch_of(const BatchView& batch, const Acked& acked);
   void check_metadata(Host& host, const Quorum& quorum);
   void check_said(const Acked& acked);
   bool is_on_disk(const Host& host, const Acked& acked) const;
+  bool was_on_lost_disk(const Host& host, const PartitionHistory& history,
+                        const Acked& acked) const;
 
   World& world_;
   const std::int32_t min_insync_;
   std::map<PartitionKey, PartitionHistory> partitions_;
   std::set<int> damaged_;
+  std::map<int, Uuid> lost_by_;  // the process that ran on it when its disk was lost
   std::set<ProducerId> lax_;
   std::vector<Acked> said_;
   std::uint64_t terms_ = 0;

@@ -133,16 +133,19 @@ void Clients::serve(Host& host, std::size_t index, std::uint64_t attempt) {
   auto bytes = std::make_shared<std::vector<std::byte>>(*producer.pending->bytes);
   const BatchHeader header = parse_batch_header(*bytes).value();
   const LeaderEpoch epoch = partition->leader_epoch();
-  const auto appended = [this, index, attempt, place, partition, header, epoch, bytes,
+  const auto appended = [this, index, attempt, place, partition, header, epoch, bytes, by = host.id,
                          acks_all = producer.acks_all](const Result<PartitionAppend>& result) {
-    if (!result) return answer(index, attempt, {.error = result.error(), .leader_epoch = epoch});
+    if (!result) {
+      const ErrorCode error = told_to_producer(*partition, result.error());
+      return answer(index, attempt, {.error = error, .leader_epoch = epoch});
+    }
     const Answer there{.error = {},
                        .base_offset = result.value().base_offset,
                        .end = result.value().end_offset,
                        .leader_epoch = epoch};
     if (!acks_all) return answer(index, attempt, there);
     partition->when_committed(
-        there.end, [this, index, attempt, place, header, there](const ErrorCode& error) {
+        there.end, [this, index, attempt, place, header, there, by](const ErrorCode& error) {
           Answer told = there;
           told.error = error;
           if (!error) {
@@ -152,7 +155,8 @@ void Clients::serve(Host& host, std::size_t index, std::uint64_t attempt) {
                                       .sequence = header.base_sequence,
                                       .base_offset = there.base_offset,
                                       .end = end,
-                                      .leader_epoch = there.leader_epoch});
+                                      .leader_epoch = there.leader_epoch,
+                                      .said_by = by});
           }
           answer(index, attempt, told);
         });
@@ -171,11 +175,7 @@ void Clients::answer(std::size_t index, std::uint64_t attempt, const Answer& ans
 void Clients::take(Producer& producer, const Answer& answer) {
   if (answer.error) {
     ++stats_.refused;
-    // One that does not know yet that it leads no longer lacks what others have acknowledged.
-    const bool is_deposed =
-        answer.leader_epoch < checker_.newest_leader(place_of(producer.partition));
-    if (is_deposed && is_of_lost_records(answer.error)) ++stats_.gaps_told_by_deposed;
-    if (is_deposed || !is_of_lost_records(answer.error)) {
+    if (!is_of_lost_records(answer.error)) {
       return send_again(producer, world_.between_us(5000, 80'000));
     }
     if (producer.acks_all) {

@@ -36,7 +36,6 @@ class Clients {
     std::uint64_t timed_out = 0;
     std::uint64_t reads = 0;
     std::uint64_t producers_begun_anew = 0;
-    std::uint64_t gaps_told_by_deposed = 0;
   };
 
   Clients(World& world, Checker& checker, const Options& options);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kFounders = 3;
 constexpr std::int32_t kMinInsync = 2;
+// Some rounds over all that is sealed, in a run.
+constexpr std::int64_t kScrubIntervalMs = 15'000;
 constexpr Duration kAskMax = std::chrono::seconds{10};
 
 template <class Request>
@@ -42,6 +44,7 @@ Settings Cluster::settings_of(const Host& host) const {
   settings.shards = 1;
   settings.rpc_listen = settings.rpc_advertise = Network::address_of(host.id);
   settings.leader_balance_enable = true;
+  settings.scrub_interval_ms = kScrubIntervalMs;
   // A founder whose disk was lost finds the cluster again, told as at first or like any other.
   if (host.id <= kFounders && host.disks_used % 2 == 1) {
     for (int id = 1; id <= kFounders; ++id) {
@@ -108,9 +111,15 @@ void Cluster::stop_in_order(Host& host) {
 }
 
 void Cluster::wipe(Host& host) {
+  lost_ = image()->broker(BrokerId{host.id})->directory;
   ++host.disks_used;
   host.disk = std::make_unique<SimDisk>(host.disk_seed + host.disks_used);
-  checker_.note_damage(host);
+  note_damage(host);
+}
+
+void Cluster::note_damage(const Host& host) {
+  const BrokerImage* const broker = image()->broker(BrokerId{host.id});
+  checker_.note_damage(host, broker->incarnation);
 }
 
 std::vector<std::string> Cluster::logs_of(const Host& host, int partition) const {
@@ -133,7 +142,7 @@ bool Cluster::corrupt(Host& host) {
   const auto file = host.disk->open(path, OpenMode::read);
   const auto size = file ? file.value()->size() : Result<std::uint64_t>{0};
   if (!size || size.value() == 0) return false;
-  checker_.note_damage(host);
+  note_damage(host);
   return host.disk->flip_bit(path, prng.below(size.value()), static_cast<unsigned>(prng.below(8)),
                              true);
 }
@@ -235,6 +244,14 @@ bool Cluster::all_voters_have_disks(const MetadataNode& controls) const {
            const BrokerImage* const broker = controls.controller().image().broker(voter.key.node);
            return broker != nullptr && broker->directory == voter.key.directory;
          });
+}
+
+bool Cluster::is_lost_disk_replaced() const {
+  const Host* const controls = controller();
+  if (controls == nullptr) return false;
+  const MetadataNode& node = *controls->broker->metadata();
+  const auto is_lost = [&](const Voter& voter) { return voter.key.directory == lost_; };
+  return all_voters_have_disks(node) && std::ranges::none_of(node.quorum().voters().all(), is_lost);
 }
 
 bool Cluster::can_lose_disk_of(const Host& host) const {

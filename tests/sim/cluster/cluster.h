@@ -56,6 +56,8 @@ class Cluster {
   bool is_formed() const;
   // Nothing is lost if this host's disk is: all others have everything, and are well.
   bool can_lose_disk_of(const Host& host) const;
+  // Of a disk that was wiped: nobody counts on the vote it had.
+  bool is_lost_disk_replaced() const;
   // As readers of all replicas, and of all there is: what is damaged is found out.
   void read_through();
   bool has_read_all() const { return reads_left_ == 0; }
@@ -71,6 +73,7 @@ class Cluster {
  private:
   Settings settings_of(const Host& host) const;
   void start_later(Host& host, Duration wait);
+  void note_damage(const Host& host);
   bool all_voters_have_disks(const MetadataNode& controls) const;
   std::vector<std::string> logs_of(const Host& host, int partition) const;
 
@@ -78,6 +81,7 @@ class Cluster {
   const Shape shape_;
   Checker checker_;
   bool may_reassign_ = true;
+  Uuid lost_;  // the directory id of the disk that was wiped last
   std::uint64_t reads_left_ = 0;
   std::uint64_t starts_ = 0;
   std::uint64_t disk_failures_ = 0;

@@ -75,9 +75,15 @@ void Faults::strike() {
   lose_disk(anyone());
 }
 
+bool Faults::must_spare_logs() {
+  if (!is_replaced_) is_replaced_ = cluster_.is_lost_disk_replaced();
+  return !is_replaced_;
+}
+
 // --- processes and power
 
 CrashModel Faults::what_stays() {
+  if (must_spare_logs()) return CrashModel::process_kill();
   const std::uint64_t pick = prng_.below(4);
   if (pick == 0) return CrashModel::power_loss();
   if (pick == 1) return CrashModel::power_loss_keeping_names();
@@ -190,7 +196,7 @@ void Faults::fail_calls(Host& host, DiskCall call, int error, std::string path_p
 void Faults::strike_disk(Host& host) {
   if (up(host) == nullptr) return;
   ++stats_.disks;
-  const std::uint64_t pick = prng_.below(10);
+  const std::uint64_t pick = prng_.below(must_spare_logs() ? 5 : 10);
   const Duration duration = ms(100, 3000);
   world_.note("disk of " + std::to_string(host.id) + " kind " + std::to_string(pick));
   if (pick < 3) {
@@ -219,6 +225,11 @@ void Faults::lose_disk(Host& host) {
   cluster_.cut_power(host, what_stays());
   if (is_wiped) {
     cluster_.wipe(host);
+    is_replaced_ = false;
+    for (const auto& other : world_.hosts()) {
+      other->disk->clear_faults();
+      other->disk->set_capacity(SimDisk::kUnlimited);
+    }
   } else {
     // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes
     // the other replicas away gives the records up.
@@ -237,6 +248,7 @@ void Faults::strike_clock(Host& host) {
     const double off = (static_cast<double>(prng_.below(201)) - 100.0) / 1000.0;
     return world_.set_drift(host, 1.0 + off);
   }
+  world_.note("clock of " + std::to_string(host.id));
   const auto hour = static_cast<std::int64_t>(3'600'000);
   world_.jump_wall(host, static_cast<std::int64_t>(prng_.below(2 * 3'600'000)) - hour);
 }

@@ -62,6 +62,9 @@ class Faults {
   Host& somebody_who_matters();
   Host* up(Host& host) { return host.is_up() && !host.paused ? &host : nullptr; }
   CrashModel what_stays();
+  // A founder's disk is lost and not replaced among the voters: another voter that has to cut its
+  // metadata log is one too many, and the quorum waits for an administrator (docs/quorum.md).
+  bool must_spare_logs();
   Duration ms(std::uint64_t least, std::uint64_t most);
   void restart_after(Host& host, Duration wait);
   // As it comes back it sometimes loses power again.
@@ -74,6 +77,7 @@ class Faults {
   const bool loses_messages_;
   bool active_ = true;
   bool is_damaged_ = false;  // a disk has lost something that nobody may have met yet
+  bool is_replaced_ = true;  // a wiped disk, by those who vote
   FaultStats stats_;
 };
 

@@ -42,13 +42,14 @@ std::optional<std::vector<BatchView>> batches_of(const PartitionLog& log, Offset
   return batches;
 }
 
-bool is_durable(const SimDisk& disk, const PartitionLog& log, Offset from, Offset end) {
+std::optional<bool> is_durable(const SimDisk& disk, const PartitionLog& log, Offset from,
+                               Offset end) {
   const auto read = execute(log.plan_read(from, end, kReadBytes, true), ReadMode::blocking);
-  if (!read || read.value().bytes == 0) return false;
+  if (!read || read.value().bytes == 0) return std::nullopt;
   for (const FileSlice& slice : read.value().slices) {
     std::vector<std::byte> bytes(slice.length);
     const auto got = slice.file->read_at(slice.position, bytes);
-    if (!got || got.value() != bytes.size()) return false;
+    if (!got || got.value() != bytes.size()) return std::nullopt;
     if (!disk.has_durably(slice.file->path(), slice.position, bytes)) return false;
   }
   return true;

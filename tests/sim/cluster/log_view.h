@@ -29,7 +29,9 @@ struct BatchView {
 // The batches that lie in [from, end); none: they cannot be read.
 std::optional<std::vector<BatchView>> batches_of(const PartitionLog& log, Offset from, Offset end);
 
-// Whether a power loss at this moment would leave the batches in [from, end) on the disk.
-bool is_durable(const SimDisk& disk, const PartitionLog& log, Offset from, Offset end);
+// Whether a power loss at this moment would leave the batches in [from, end) on the disk; none:
+// they cannot be read.
+std::optional<bool> is_durable(const SimDisk& disk, const PartitionLog& log, Offset from,
+                               Offset end);
 
 }  // namespace strandline::cluster_sim

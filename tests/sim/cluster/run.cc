@@ -156,7 +156,6 @@ void RunStats::add(const RunStats& other) {
   clients.refused += other.clients.refused;
   clients.timed_out += other.clients.timed_out;
   clients.reads += other.clients.reads;
-  clients.gaps_told_by_deposed += other.clients.gaps_told_by_deposed;
   clients.producers_begun_anew += other.clients.producers_begun_anew;
   faults.add(other.faults);
   network.messages += other.network.messages;

@@ -45,7 +45,10 @@ bool SimBroker::start() {
   if (!open_data()) return false;
   make_shard();
   if (!open_cluster()) return false;
-  loop_.post([this] { checkpointer_->start(); });
+  loop_.post([this] {
+    checkpointer_->start();
+    scrubber_->start();
+  });
   cluster_->start();
   return true;
 }
@@ -98,6 +101,8 @@ void SimBroker::make_shard() {
   shard_->set_peers({shard_.get()});
   checkpointer_ = std::make_unique<Checkpointer>(*shard_, *checkpoint_, *host_.disk);
   manager_ = std::make_unique<PartitionManager>(*shard_, *host_.disk, *checkpoint_, damage_);
+  scrub_line_.set_rate(steady_now(), settings_.scrub_rate);
+  scrubber_ = std::make_unique<Scrubber>(*shard_, scrub_line_);
   replicas_ = std::make_unique<ReplicaLinks>(
       *shard_, buffers_, budget_,
       RpcIdentity{.cluster_id = directory_->identity().cluster_id,
@@ -229,6 +234,7 @@ void SimBroker::end(const CrashModel& model, Network::Death death) {
       cluster_->close();
       host.runs_posts_at_once = false;
     }
+    if (scrubber_ != nullptr) scrubber_->stop();
     if (replicas_ != nullptr) replicas_->stop();
     for (const WorkerPool* pool : {&disk_pool_, &sync_pool_, &idle_pool_, &metadata_pool_}) {
       WorkerJobs::drop(*pool);
@@ -243,6 +249,7 @@ void SimBroker::end(const CrashModel& model, Network::Death death) {
 void SimBroker::stop(std::function<void()> done) {
   cluster_->stop([this, done = std::move(done)] {
     loop_.post([this, done] {
+      scrubber_->stop();
       replicas_->stop();
       checkpointer_->finish([this, done] {
         (void)directory_->leave_clean_mark();

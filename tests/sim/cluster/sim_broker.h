@@ -17,6 +17,8 @@
 #include "broker/partition/checkpointer.h"
 #include "broker/partition/partition_manager.h"
 #include "broker/partition/replica_links.h"
+#include "broker/partition/replication_throttle.h"
+#include "broker/partition/scrubber.h"
 #include "broker/partition/shard.h"
 #include "broker/server/isr_requests.h"
 #include "storage/checkpoint/data_directory.h"
@@ -58,6 +60,7 @@ class SimBroker {
   ClusterNode& cluster() { return *cluster_; }
   bool is_serving() const { return serving_; }
   const SimDamage& damage() const { return damage_; }
+  const ShardMetrics& metrics() const { return metrics_; }
   void ask(ControllerRequest request, Duration time_max, OnControllerOutcome done);
 
  private:
@@ -96,6 +99,8 @@ class SimBroker {
   std::unique_ptr<ReplicaLinks> replicas_;
   std::unique_ptr<PartitionManager> manager_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  ReplicationThrottle scrub_line_;
+  std::unique_ptr<Scrubber> scrubber_;
   ConfigView configs_;
   ReplicaFindings findings_;
   IsrRequests isr_requests_;

@@ -46,6 +46,7 @@ World::~World() {
   for (auto& host : hosts_) {
     if (host->is_up()) host->broker->end(CrashModel::process_kill(), Network::Death::process);
   }
+  due_.clear();
   events_.clear();
   running = nullptr;
 }
@@ -69,27 +70,36 @@ void World::note(const std::string& what) {
 
 // --- time
 
-void World::push(Event event) {
-  event.when = std::max(event.when, now_);
-  events_.push_back(std::move(event));
-  std::push_heap(events_.begin(), events_.end(), Later{});
+void World::push(Instant when, Event event) {
+  std::size_t slot = events_.size();
+  if (free_.empty()) {
+    events_.push_back(std::move(event));
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+    events_[slot] = std::move(event);
+  }
+  due_.push_back({std::max(when, now_), ++events_made_, slot});
+  std::push_heap(due_.begin(), due_.end(), Later{});
 }
 
-void World::at(Instant when, Task run) { push({when, ++events_made_, nullptr, 0, std::move(run)}); }
+void World::at(Instant when, Task run) { push(when, {nullptr, 0, std::move(run)}); }
 
 void World::at_host(Host& host, Instant when, Task run) {
-  push({when, ++events_made_, &host, host.life, std::move(run)});
+  push(when, {&host, host.life, std::move(run)});
 }
 
 bool World::run_next(Instant end) {
-  if (events_.empty() || events_.front().when >= end) {
+  if (due_.empty() || due_.front().when >= end) {
     now_ = std::max(now_, end);
     return false;
   }
-  std::pop_heap(events_.begin(), events_.end(), Later{});
-  Event event = std::move(events_.back());
-  events_.pop_back();
-  now_ = event.when;
+  std::pop_heap(due_.begin(), due_.end(), Later{});
+  const Due due = due_.back();
+  due_.pop_back();
+  Event event = std::move(events_[due.slot]);
+  free_.push_back(due.slot);
+  now_ = due.when;
   Host* const host = event.host;
   if (host != nullptr && (!host->is_up() || host->life != event.life || host->leaving)) return true;
   if (host != nullptr && host->paused) {
@@ -174,12 +184,15 @@ void World::resume(Host& host) {
 
 std::vector<Task> World::purge(Host& host) {
   std::vector<Task> dropped = std::exchange(host.deferred, {});
-  const auto is_its = [&](const Event& event) { return event.host == &host; };
-  for (Event& event : events_) {
-    if (is_its(event)) dropped.push_back(std::move(event.run));
-  }
-  std::erase_if(events_, is_its);
-  std::make_heap(events_.begin(), events_.end(), Later{});
+  const auto is_its = [&](const Due& due) {
+    Event& event = events_[due.slot];
+    if (event.host != &host) return false;
+    dropped.push_back(std::move(event.run));
+    free_.push_back(due.slot);
+    return true;
+  };
+  std::erase_if(due_, is_its);
+  std::make_heap(due_.begin(), due_.end(), Later{});
   return dropped;
 }
 

@@ -130,18 +130,22 @@ class World {
 
  private:
   struct Event {
-    Instant when;
-    std::uint64_t number;
-    Host* host;
-    std::uint64_t life;
+    Host* host = nullptr;
+    std::uint64_t life = 0;
     Task run;
   };
+  // What the heap is made of: an event is moved twice and no more.
+  struct Due {
+    Instant when;
+    std::uint64_t number;
+    std::size_t slot;  // of its event
+  };
   struct Later {
-    bool operator()(const Event& a, const Event& b) const {
+    bool operator()(const Due& a, const Due& b) const {
       return a.when != b.when ? a.when > b.when : a.number > b.number;
     }
   };
-  void push(Event event);
+  void push(Instant when, Event event);
   // Begins another piece of the host's clock.
   ClockPiece& new_piece(Host& host);
   void run(Host* host, Task& task);
@@ -151,7 +155,9 @@ class World {
   std::uint64_t events_made_ = 0;
   std::uint64_t events_run_ = 0;
   std::uint64_t digest_ = 0;
-  std::vector<Event> events_;  // a heap
+  std::vector<Due> due_;  // a heap
+  std::vector<Event> events_;
+  std::vector<std::size_t> free_;  // slots of events_
   std::vector<std::unique_ptr<Host>> hosts_;
   Network network_;
   Host* current_ = nullptr;

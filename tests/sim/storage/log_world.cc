@@ -157,11 +157,14 @@ void LogWorld::check_recovered() {
   highest_log_start_ = std::max(highest_log_start_, start);
 }
 
-// What is known of each producer must follow from the batches; older batches may be forgotten.
+// What is known of each producer must follow from the batches; older batches may be forgotten. What
+// was forgotten stays so when no checkpoint could be written and a start brings the records back:
+// their producers are beyond them.
 void LogWorld::check_producers() {
   const auto expected = model_.replay_producers().describe();
   const auto found = log_->producers();
-  const Offset start = log_->log_start_offset();
+  note_log_start();
+  const Offset start = forgettable_below_;
   for (const ProducerEntry& want : expected) {
     const auto at = std::find_if(found.begin(), found.end(), [&](const ProducerEntry& entry) {
       return entry.producer_id == want.producer_id;
@@ -323,6 +326,11 @@ void LogWorld::delete_records() {
   log_->delete_records(offset);
   stats_.dropped_segments += segments - log_->segment_count();
   if (log_->log_start_offset() != offset) throw Violation{"delete records did not move the start"};
+  note_log_start();
+}
+
+void LogWorld::note_log_start() {
+  forgettable_below_ = std::max(forgettable_below_, log_->log_start_offset());
 }
 
 void LogWorld::apply_retention() {
@@ -331,6 +339,7 @@ void LogWorld::apply_retention() {
   if (log_->log_start_offset() > log_->high_watermark()) {
     throw Violation{"retention dropped records above the high watermark"};
   }
+  note_log_start();
 }
 
 void LogWorld::truncate() {

@@ -81,6 +81,7 @@ class LogWorld final : public DamageReporter {
   void write_indexes();
   void remove_dropped_files();
   void delete_records();
+  void note_log_start();
   void apply_retention();
   void truncate();
   void read();
@@ -157,7 +158,8 @@ class LogWorld final : public DamageReporter {
   LeaderEpoch leader_epoch_{0};
   Offset durable_log_start_{0};  // what the checkpoint is known to hold
   Offset highest_log_start_{0};
-  bool lossless_ = true;  // the last crash took nothing from the disk, and no fault did
+  Offset forgettable_below_{0};  // batches of producers: the log has begun there at some time
+  bool lossless_ = true;         // the last crash took nothing from the disk, and no fault did
   bool truncated_since_sync_ = false;
   bool recovering_ = false;
   bool restarted_ = false;  // producers are sending again what had no answer

@@ -443,6 +443,25 @@ TEST_CASE("Partition: a watch wakes its fetch once, at the next move of the high
   CHECK(others == 0);
 }
 
+TEST_CASE("Partition: damage that a read meets in memory is told of", "[partition]") {
+  constexpr std::uint64_t kBatchLength = 8;
+  SimDisk disk{1};
+  PartitionHarness t{disk};
+  for (int i = 0; i < 3; ++i) t.on_shard([&] { REQUIRE(t.produce().has_value()); });
+  REQUIRE(t.reaches_acks(3));
+  REQUIRE(disk.flip_bit("t-0/00000000000000000000.log", kBatchLength, 7, true));
+  t.on_shard([&] {
+    int told = 0;
+    ErrorCode error;
+    t.shard.when_damage_is_found([&](const PartitionKey& key) { told += key == t.key ? 1 : 100; });
+    t.partition->read(Offset{1}, {.bytes_max = 1},
+                      [&](const PartitionRead& read) { error = read.error; });
+    CHECK(error == make_error_code(Errc::corrupt_batch));
+    CHECK(told == 1);
+    t.shard.when_damage_is_found({});
+  });
+}
+
 // --- reading, from real files: sendfile wants descriptors
 
 class ReadHarness {

@@ -176,12 +176,36 @@ TEST_CASE("PartitionLog: staged batches whose write fails are all out of the log
   CHECK(t.read_all() == std::vector<std::int64_t>{0, 1, 2});
 }
 
+TEST_CASE("PartitionLog: a write that fails reads nothing of a log that may be long", "[log]") {
+  LogHarness t;
+  for (int i = 0; i < 8; ++i) t.append(from_producer(9 + i % 2, i / 2));
+  auto next = make_batch(from_producer(9, 4));
+  REQUIRE(t.try_stage(next).has_value());
+  const std::uint64_t reads = t.disk.count(DiskCall::read);
+  t.disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
+  CHECK(t.log->write_staged().error() == boost::system::errc::no_space_on_device);
+  CHECK(t.disk.count(DiskCall::read) == reads);
+  CHECK(t.is_duplicate(9, 3));
+  CHECK_FALSE(t.is_duplicate(9, 4));
+}
+
+TEST_CASE("PartitionLog: a dropped producer is known again when the write fails", "[log]") {
+  LogHarness t{{.producers_max = 1}};
+  t.append(from_producer(9, 0));
+  auto other = make_batch(from_producer(8, 0));
+  REQUIRE(t.try_stage(other).has_value());
+  t.disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
+  CHECK(t.log->write_staged().error() == boost::system::errc::no_space_on_device);
+  CHECK(t.is_duplicate(9, 0));
+  CHECK_FALSE(t.is_duplicate(8, 0));
+}
+
 TEST_CASE("PartitionLog: a failed write whose producers cannot be read back takes the log offline",
           "[log]") {
-  LogHarness t;
+  LogHarness t{{.producers_max = 1}};
   t.append(from_producer(9, 0));
-  auto second = make_batch(from_producer(9, 1));
-  REQUIRE(t.try_stage(second).has_value());
+  auto other = make_batch(from_producer(8, 0));  // the first one's place is taken
+  REQUIRE(t.try_stage(other).has_value());
   t.disk.plan({.call = DiskCall::write, .nth = 1, .error = ENOSPC, .path_part = ".log"});
   t.disk.plan({.call = DiskCall::read, .nth = 1, .repeat = 100});
   CHECK(t.log->write_staged().error() == boost::system::errc::no_space_on_device);

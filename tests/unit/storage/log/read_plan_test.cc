@@ -152,6 +152,19 @@ TEST_CASE("reading: a raised leader epoch in the last batch is damage", "[read]"
   CHECK(found.error() == Errc::corrupt_batch);
 }
 
+TEST_CASE("reading: a damaged batch that claims to end beyond what may be read is damage",
+          "[read]") {
+  constexpr std::uint64_t kLastOffsetDelta = 23;
+  const bool behind_others = GENERATE(false, true);
+  ReadHarness t;
+  t.damage_file(file_of(0, ".log"), 3 * t.batch_bytes + kLastOffsetDelta + 2);
+  const ReadPlan plan = t.log->plan_read(Offset{behind_others ? 8 : 6}, Offset{20}, 1, true);
+  plan.segment->file()->drop_cache(0, plan.file_end);
+  CHECK(execute(plan, ReadMode::blocking).error() == Errc::corrupt_batch);
+  REQUIRE_FALSE(t.reports.damages.empty());
+  CHECK(t.reports.damages[0].position == 3 * t.batch_bytes);
+}
+
 TEST_CASE("reading: damage that comes while the log is open is found when pages are read again",
           "[read]") {
   ReadHarness t;

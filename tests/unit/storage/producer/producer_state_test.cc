@@ -1,6 +1,9 @@
 #include "storage/producer/producer_state.h"
 
 #include <catch2/catch.hpp>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "protocol/base/errc.h"
 #include "protocol/base/prng.h"
@@ -96,6 +99,32 @@ TEST_CASE(
   // The sixth-newest is forgotten, and a batch of another size is no duplicate.
   CHECK(t.append({.sequence = 0, .records = 2}) == Errc::out_of_order_sequence_number);
   CHECK(t.append({.sequence = 10, .records = 1}) == Errc::out_of_order_sequence_number);
+}
+
+TEST_CASE("ProducerState: batches that are taken back leave everything as it was", "[producer]") {
+  Prng prng{5};
+  for (int round = 0; round < 200; ++round) {
+    StateHarness t;
+    std::map<std::int64_t, std::int32_t> next;
+    const auto append = [&] {
+      const auto producer = static_cast<std::int64_t>(1 + prng.below(4));
+      return Batch{.producer = producer, .sequence = next[producer]++};
+    };
+    for (int i = 0; i < 20; ++i) REQUIRE(t.append(append()) == Errc::ok);
+    const ProducerSnapshot was = t.state.snapshot(Offset{1});
+    std::vector<ProducerState::Before> befores;
+    for (int i = 0; i < 9; ++i) {
+      const Batch batch = append();
+      befores.push_back(t.state.before(ProducerId{batch.producer}));
+      REQUIRE(t.append(batch) == Errc::ok);
+    }
+    while (!befores.empty()) {
+      t.state.take_back(std::move(befores.back()));
+      befores.pop_back();
+      t.state.assert_invariants();
+    }
+    CHECK(t.state.snapshot(Offset{1}) == was);
+  }
 }
 
 TEST_CASE("ProducerState: an older epoch is fenced, a newer one begins at sequence 0",
