@@ -111,6 +111,7 @@ void Cluster::wipe(Host& host) {
   ++host.disks_used;
   host.disk = std::make_unique<SimDisk>(host.disk_seed + host.disks_used);
   checker_.note_damage(host);
+  checker_.vouching().note_wiped(host);
 }
 
 std::vector<std::string> Cluster::logs_of(const Host& host, int partition) const {
@@ -134,6 +135,7 @@ bool Cluster::corrupt(Host& host) {
   const auto size = file ? file.value()->size() : Result<std::uint64_t>{0};
   if (!size || size.value() == 0) return false;
   checker_.note_damage(host);
+  checker_.vouching().note_corrupt(host);
   return host.disk->flip_bit(path, prng.below(size.value()), static_cast<unsigned>(prng.below(8)),
                              true);
 }
