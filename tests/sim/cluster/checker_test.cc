@@ -403,6 +403,15 @@ TEST_CASE("cluster checker: names the rule that a leader of the metadata breaks"
     CHECK_THAT(violation_of([&] { t.rules.after_event(host, after); }),
                StartsWith("a leader of the metadata in epoch 4 commits what earlier ones left"));
   }
+  SECTION("when it decides") {
+    const QuorumChecker::Leading early{.epoch = LeaderEpoch{4},
+                                       .committed = Offset{5},
+                                       .epoch_committed = LeaderEpoch{3},
+                                       .voters_end = Offset{5},
+                                       .decides = true};
+    CHECK_THAT(violation_of([&] { t.rules.after_event(host, early); }),
+               StartsWith("a leader of the metadata in epoch 4 decides"));
+  }
   SECTION("when it changes the voters") {
     QuorumBatch change = batch(5, LeaderEpoch{3}, "voters");
     change.voters = VoterSet{{Voter{t.self, HostPort{"b", 2}}}};

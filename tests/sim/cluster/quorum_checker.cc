@@ -17,23 +17,29 @@ std::string text(LeaderEpoch epoch) { return std::to_string(epoch.value()); }
 }  // namespace
 
 void QuorumChecker::after_event(const Host& host, const Quorum& quorum) {
+  after_event(host, Leading{.epoch = quorum.leads() ? quorum.epoch() : kNoLeaderEpoch,
+                            .committed = quorum.committed(),
+                            .epoch_committed = quorum.log().epoch_before(quorum.committed()),
+                            .voters_end = quorum.log().voters_end().offset,
+                            .decides = quorum.is_ready()});
+}
+
+void QuorumChecker::after_event(const Host& host, const Leading& now) {
   Seen& seen = seen_[host.id];
-  const QuorumLog& log = quorum.log();
-  const LeaderEpoch leads_in = quorum.leads() ? quorum.epoch() : kNoLeaderEpoch;
-  const bool begins = seen.life != host.life || seen.leads_in != leads_in;
-  const Seen before = seen;
-  seen = {host.life, leads_in, quorum.committed(), log.voters_end().offset};
-  if (leads_in == kNoLeaderEpoch) return;
-  if (begins) return check_vote(host, leads_in);
-  const bool has_own_committed = log.epoch_before(quorum.committed()) == leads_in;
-  if (seen.committed > before.committed && !has_own_committed) {
-    throw Violation{"a leader of the metadata in epoch " + text(leads_in) +
-                    " commits what earlier ones left, and nothing of its own"};
+  const bool begins = seen.life != host.life || seen.leading.epoch != now.epoch;
+  const Leading before = seen.leading;
+  seen = {host.life, now};
+  if (now.epoch == kNoLeaderEpoch) return;
+  if (begins) return check_vote(host, now.epoch);
+  if (now.epoch_committed == now.epoch) return;
+  const std::string who = "a leader of the metadata in epoch " + text(now.epoch);
+  if (now.committed > before.committed) {
+    throw Violation{who + " commits what earlier ones left, and nothing of its own"};
   }
-  if (seen.voters_end > before.voters_end && !has_own_committed) {
-    throw Violation{"a leader of the metadata in epoch " + text(leads_in) +
-                    " changes the voters before anything of its own is committed"};
+  if (now.voters_end > before.voters_end) {
+    throw Violation{who + " changes the voters before anything of its own is committed"};
   }
+  if (now.decides) throw Violation{who + " decides before anything of its own is committed"};
 }
 
 void QuorumChecker::check_vote(const Host& host, LeaderEpoch epoch) {

@@ -3,7 +3,8 @@
 //
 //   votes      who leads has its own vote on the disk
 //   commits    a leader commits what earlier ones left only along with a record of its own epoch
-//   voters     a leader changes the voters only once a record of its own epoch is committed
+//   decisions  a leader decides, and changes the voters, only once a record of its own epoch is
+//              committed
 //
 // Thread   the world's
 #pragma once
@@ -18,15 +19,22 @@ namespace strandline::cluster_sim {
 
 class QuorumChecker {
  public:
-  // Throws Violation.
+  struct Leading {
+    LeaderEpoch epoch = kNoLeaderEpoch;  // none: it does not lead
+    Offset committed{0};
+    LeaderEpoch epoch_committed = kNoLeaderEpoch;  // of the last record that is
+    Offset voters_end{0};                          // of the last change of the voters
+    bool decides = false;
+  };
+
+  // Both throw Violation.
   void after_event(const Host& host, const Quorum& quorum);
+  void after_event(const Host& host, const Leading& now);
 
  private:
   struct Seen {
     std::uint64_t life = 0;
-    LeaderEpoch leads_in = kNoLeaderEpoch;
-    Offset committed{0};
-    Offset voters_end{0};
+    Leading leading;
   };
 
   static void check_vote(const Host& host, LeaderEpoch epoch);
