@@ -21,6 +21,7 @@ std::string text(LeaderEpoch epoch) { return std::to_string(epoch.value()); }
 
 void Checker::after_event(Host& host) {
   if (!host.is_up()) return;
+  vouching_.after_event(host);
   SimBroker& broker = *host.broker;
   const auto& here = broker.shard().partitions().all();
   for (const auto& [key, partition] : here) check_partition(host, *partition);
@@ -34,6 +35,7 @@ void Checker::after_event(Host& host) {
   }
   if (const MetadataNode* const metadata = broker.metadata()) {
     check_metadata(host, metadata->quorum());
+    quorums_.after_event(host, metadata->quorum());
   }
   for (const Acked& acked : std::exchange(said_, {})) check_said(acked);
   if (broker.metrics().scrub_differences.value() == 0) return;
@@ -63,6 +65,7 @@ void Checker::check_partition(Host& host, Partition& partition) {
   const LeaderEpoch leads_in = seen.leads_in == kNoLeaderEpoch ? led_in : seen.leads_in;
   check_high_watermark(host, partition, history, seen, leads_in);
   seen.flushed = partition.log().flushed_end();
+  vouching_.after_event(host, partition, history.committed_end());
 }
 
 void Checker::check_term(Host& host, Partition& partition, PartitionHistory& history, Seen& seen) {

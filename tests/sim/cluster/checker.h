@@ -10,6 +10,7 @@
 //                acknowledged before they asked
 //   time         see TimeChecker
 //   metadata     one leader an epoch; it has all that was committed; all replicas commit the same
+//   promises     see VouchChecker and QuorumChecker: what is broken before anything is lost
 //
 // Thread   the world's
 #pragma once
@@ -25,8 +26,10 @@
 #include "broker/partition/partition.h"
 #include "protocol/base/ids.h"
 #include "tests/sim/cluster/log_view.h"
+#include "tests/sim/cluster/quorum_checker.h"
 #include "tests/sim/cluster/sim_broker.h"
 #include "tests/sim/cluster/time_checker.h"
+#include "tests/sim/cluster/vouch_checker.h"
 
 namespace strandline::cluster_sim {
 
@@ -44,10 +47,13 @@ struct Acked {
 class Checker {
  public:
   // min_insync   on so many disks an acknowledged batch must be
-  Checker(World& world, std::int32_t min_insync) : world_(world), min_insync_(min_insync) {}
+  Checker(World& world, std::int32_t min_insync)
+      : world_(world), min_insync_(min_insync), vouching_(min_insync) {}
 
   // All of these throw Violation.
   void after_event(Host& host);
+  // A part of that.
+  void check_metadata(Host& host, const Quorum& quorum);
   // As the broker says it, on its host; judged once the event is over.
   void on_saying_acked(const Acked& acked) { said_.push_back(acked); }
   // As the producer hears it.
@@ -69,6 +75,8 @@ class Checker {
   //
   // incarnation   of the process that ran there
   void note_damage(const Host& host, const Uuid& incarnation);
+
+  VouchChecker& vouching() { return vouching_; }
 
   Offset acked_end(const PartitionKey& place) const;
   std::uint64_t leader_changes() const { return terms_ - partitions_.size(); }
@@ -135,7 +143,6 @@ class Checker {
                  Offset from, Offset end) const;
   void add(PartitionHistory& history, const BatchView& batch) const;
   static bool is_batch_of(const BatchView& batch, const Acked& acked);
-  void check_metadata(Host& host, const Quorum& quorum);
   void check_said(const Acked& acked);
   bool is_on_disk(const Host& host, const Acked& acked) const;
   bool was_on_lost_disk(const Host& host, const PartitionHistory& history,
@@ -143,6 +150,8 @@ class Checker {
 
   World& world_;
   const std::int32_t min_insync_;
+  VouchChecker vouching_;
+  QuorumChecker quorums_;
   std::map<PartitionKey, PartitionHistory> partitions_;
   std::set<int> damaged_;
   std::map<int, Uuid> lost_by_;  // the process that ran on it when its disk was lost

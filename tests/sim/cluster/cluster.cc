@@ -115,6 +115,7 @@ void Cluster::wipe(Host& host) {
   ++host.disks_used;
   host.disk = std::make_unique<SimDisk>(host.disk_seed + host.disks_used);
   note_damage(host);
+  checker_.vouching().note_wiped(host);
 }
 
 void Cluster::note_damage(const Host& host) {
@@ -143,6 +144,7 @@ bool Cluster::corrupt(Host& host) {
   const auto size = file ? file.value()->size() : Result<std::uint64_t>{0};
   if (!size || size.value() == 0) return false;
   note_damage(host);
+  checker_.vouching().note_corrupt(host);
   return host.disk->flip_bit(path, prng.below(size.value()), static_cast<unsigned>(prng.below(8)),
                              true);
 }

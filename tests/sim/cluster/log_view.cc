@@ -55,4 +55,13 @@ std::optional<bool> is_durable(const SimDisk& disk, const PartitionLog& log, Off
   return true;
 }
 
+Offset first_not_durable(const SimDisk& disk, const PartitionLog& log, Offset from, Offset end) {
+  const auto batches = batches_of(log, from, end);
+  if (!batches) return end;
+  for (const BatchView& batch : *batches) {
+    if (!is_durable(disk, log, batch.base_offset, batch.next_offset())) return batch.base_offset;
+  }
+  return end;
+}
+
 }  // namespace strandline::cluster_sim

@@ -34,4 +34,8 @@ std::optional<std::vector<BatchView>> batches_of(const PartitionLog& log, Offset
 std::optional<bool> is_durable(const SimDisk& disk, const PartitionLog& log, Offset from,
                                Offset end);
 
+// The same of a long piece: where the first batch lies that it would not leave; `end`: there is
+// none. What cannot be read is not spoken of.
+Offset first_not_durable(const SimDisk& disk, const PartitionLog& log, Offset from, Offset end);
+
 }  // namespace strandline::cluster_sim

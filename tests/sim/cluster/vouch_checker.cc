@@ -1,0 +1,95 @@
+#include "tests/sim/cluster/vouch_checker.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster/log_view.h"
+#include "tests/sim/cluster/sim_broker.h"
+
+namespace strandline::cluster_sim {
+namespace {
+
+// Of a log that was opened again, so much of what it calls flushed is looked at.
+constexpr std::int64_t kLookBack = 100;
+
+std::string text(Offset offset) { return std::to_string(offset.value()); }
+
+bool has(const std::vector<BrokerId>& brokers, int id) {
+  return std::ranges::find(brokers, BrokerId{id}) != brokers.end();
+}
+
+}  // namespace
+
+void VouchChecker::after_event(const Host& host, Partition& replica, Offset committed) {
+  const PartitionLog& log = replica.log();
+  Place& place = places_[replica.key()];
+  Replica& seen = place.replicas[host.id];
+  const Offset flushed = log.flushed_end();
+  const bool is_new = seen.life != host.life;
+  const bool fell = flushed < seen.flushed;
+  if (is_new || flushed > seen.flushed) {
+    const Offset from = is_new ? std::max(Offset{0}, flushed - kLookBack) : seen.flushed;
+    check_disk(host, log, std::max(from, log.log_start_offset()), flushed);
+  }
+  seen.life = host.life;
+  seen.flushed = flushed;
+  if (committed <= place.committed && !fell) return;
+  place.committed = std::max(place.committed, committed);
+  check_place(replica.key(), place);
+}
+
+void VouchChecker::after_event(const Host& host) {
+  const MetadataNode* const metadata = host.broker->metadata();
+  if (metadata == nullptr || metadata->committed_end() <= shown_) return;
+  shown_ = metadata->committed_end();
+  newest_ = metadata->image();
+  for (auto& [key, place] : places_) check_place(key, place);
+}
+
+void VouchChecker::note_wiped(const Host& host) {
+  for (auto& [key, place] : places_) {
+    Replica& replica = place.replicas[host.id];
+    replica.flushed = Offset{0};
+    replica.lacks = std::max(replica.lacks, Lacks::is_known);
+  }
+}
+
+void VouchChecker::note_corrupt(const Host& host) {
+  for (auto& [key, place] : places_) place.replicas[host.id].lacks = Lacks::is_unknown;
+}
+
+void VouchChecker::check_disk(const Host& host, const PartitionLog& log, Offset from,
+                              Offset end) const {
+  const Offset lost = first_not_durable(*host.disk, log, from, end);
+  if (lost >= end) return;
+  throw Violation{"broker " + std::to_string(host.id) + " calls its log flushed up to " +
+                  text(end) + ", and a power loss would take what is at " + text(lost)};
+}
+
+void VouchChecker::check_place(const PartitionKey& key, Place& place) const {
+  const TopicPtr topic = newest_ == nullptr ? nullptr : newest_->topic(key.topic_id);
+  if (topic == nullptr) return;
+  const PartitionImage& partition =
+      topic->partitions.at(static_cast<std::size_t>(key.partition.value()));
+  for (const auto* const members : {&partition.isr, &partition.elr}) {
+    for (const BrokerId id : *members) place.replicas.try_emplace(id.value());
+  }
+  std::int32_t copies = 0;
+  for (auto& [id, replica] : place.replicas) {
+    const bool counts = has(partition.isr, id) || has(partition.elr, id);
+    const bool has_all = replica.flushed >= place.committed;
+    // As long as the controller counts on the disk that it had.
+    if (replica.lacks == Lacks::is_known && (has_all || !counts)) replica.lacks = Lacks::nothing;
+    const bool is_believed = replica.lacks != Lacks::nothing;
+    if (has_all || is_believed) ++copies;
+    if (has_all || is_believed || !counts) continue;
+    throw Violation{"broker " + std::to_string(id) + " may be elected and has flushed up to " +
+                    text(replica.flushed) + ", committed is up to " + text(place.committed)};
+  }
+  if (copies >= min_insync_) return;
+  throw Violation{"committed up to " + text(place.committed) + " and flushed on " +
+                  std::to_string(copies) + " brokers"};
+}
+
+}  // namespace strandline::cluster_sim
