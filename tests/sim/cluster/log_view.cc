@@ -59,7 +59,8 @@ Offset first_not_durable(const SimDisk& disk, const PartitionLog& log, Offset fr
   const auto batches = batches_of(log, from, end);
   if (!batches) return end;
   for (const BatchView& batch : *batches) {
-    if (!is_durable(disk, log, batch.base_offset, batch.next_offset())) return batch.base_offset;
+    const auto there = is_durable(disk, log, batch.base_offset, batch.next_offset());
+    if (there == false) return batch.base_offset;
   }
   return end;
 }
