@@ -1,5 +1,6 @@
 #include "broker/cluster/broker_lifecycle.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/logging/log.h"
@@ -87,7 +88,7 @@ void BrokerLifecycle::heartbeat() {
                                .broker_epoch = broker_epoch_,
                                .shown_end = node_.shown_end(),
                                .wants_to_stop = state_ == State::stopping,
-                               .number = time_.on_send(wall_now())},
+                               .number = time_.on_send({wall_now(), sent_at_})},
               kHeartbeatWait, [this](const ControllerOutcome& outcome) {
                 beating_ = false;
                 heard(outcome);
@@ -115,11 +116,11 @@ void BrokerLifecycle::heard(const ControllerOutcome& outcome) {
 }
 
 void BrokerLifecycle::believe(const VouchedHeartbeat& vouched) {
-  const std::optional<Timestamp> sent = time_.sent_at(vouched);
-  if (!sent || *sent <= told_until_) return;
-  told_until_ = *sent;
+  const std::optional<BrokerMoment> sent = time_.sent_at(vouched);
+  if (!sent || sent->steady <= told_until_.steady) return;
+  told_until_ = {std::max(told_until_.wall, sent->wall), sent->steady};
   node_.when_shown(vouched.metadata_end,
-                   [this, until = *sent] { hooks_.nobody_else_led_until(until); });
+                   [this, until = told_until_] { hooks_.nobody_else_led_until(until); });
 }
 
 void BrokerLifecycle::watch_touch() {

@@ -33,8 +33,9 @@ class BrokerLifecycle {
     std::function<BrokerFindings()> findings;
     // Called once, when clients may be served.
     std::function<void()> serving;
-    // Until that time nobody else led what the image names this broker for. Never falls.
-    std::function<void(Timestamp)> nobody_else_led_until;
+    // Until that moment nobody else led what the image names this broker for. Neither part of it
+    // ever falls.
+    std::function<void(const BrokerMoment&)> nobody_else_led_until;
     // Whether the controller was heard in time; false is said again each while.
     std::function<void(bool in_touch, Duration stuck_after)> in_touch;
   };
@@ -73,7 +74,7 @@ class BrokerLifecycle {
   Hooks hooks_;
   std::function<void()> serving_;
   BrokerTime time_;
-  Timestamp told_until_ = kNoTimestamp;
+  BrokerMoment told_until_;
   Instant sent_at_;   // the heartbeat under way
   Instant heard_at_;  // when the last one was sent that was answered
   bool in_touch_ = true;

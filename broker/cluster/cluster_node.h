@@ -28,6 +28,7 @@
 #include "broker/config/settings.h"
 #include "broker/http/admin_backend.h"
 #include "broker/metadata/metadata_node.h"
+#include "replication/metadata/broker_time.h"
 #include "replication/metadata/producer_ids.h"
 #include "storage/checkpoint/data_directory.h"
 
@@ -66,7 +67,7 @@ class ClusterNode {
     // Takes a connection that is for one of the shards.
     std::function<void(std::uint32_t lane, int native_handle, const RpcHello& hello)> adopt;
     // As BrokerLifecycle::Hooks.
-    std::function<void(Timestamp)> nobody_else_led_until;
+    std::function<void(const BrokerMoment&)> nobody_else_led_until;
     // Whether the controller was heard in time; said again each while as long as it is not.
     std::function<void(bool in_touch, Duration stuck_after)> in_touch;
     std::function<bool()> disk_full;

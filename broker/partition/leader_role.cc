@@ -75,7 +75,7 @@ LeaderRole::~LeaderRole() {
 
 std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
   const PartitionLog& log = partition_.log();
-  const Timestamp until = partition_.shard().nobody_else_led_until();
+  const Timestamp until = partition_.shard().nobody_else_led_until().wall;
   const bool is_at_rest = position == log.log_end_offset() && position == log.high_watermark() &&
                           !log.has_staged() && core_.may_serve_readers();
   if (!is_at_rest || until == kNoTimestamp || !is_agreed_upon(core_)) return std::nullopt;
@@ -86,13 +86,11 @@ std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
 }
 
 bool LeaderRole::knows_that_it_leads() {
-  constexpr std::int64_t kDoubtMs = 2000;
+  constexpr Duration kDoubtMax = std::chrono::seconds{2};
   if (!has_followers_) return true;
-  const Timestamp now = wall_now();
-  const bool is_new =
-      doubted_at_ == kNoTimestamp || doubted_at_ > now || now - doubted_at_ > kDoubtMs;
-  if (is_new) doubted_at_ = now;
-  return partition_.shard().nobody_else_led_until() > doubted_at_;
+  const Instant now = steady_now();
+  if (!doubted_at_ || now - *doubted_at_ > kDoubtMax) doubted_at_ = now;
+  return partition_.shard().nobody_else_led_until().steady > *doubted_at_;
 }
 
 ErrorCode told_to_producer(Partition& partition, const ErrorCode& error) {

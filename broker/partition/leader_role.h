@@ -121,8 +121,8 @@ class LeaderRole {
   std::deque<Appended> appended_;        // when the newest batches came, oldest first
   std::uint64_t tail_bytes_ = 0;         // since next_tail_
   Offset next_tail_;
-  Timestamp doubted_at_ = kNoTimestamp;  // by a client, lately
-  Instant idle_since_ = steady_now();    // the last append of this term, or its begin
+  std::optional<Instant> doubted_at_;  // by a client, lately
+  Instant idle_since_ = steady_now();  // the last append of this term, or its begin
   std::optional<TimerId> timer_;
 };
 

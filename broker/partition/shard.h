@@ -25,6 +25,7 @@
 #include "protocol/base/uuid.h"
 #include "protocol/proto/replication_messages.h"
 #include "protocol/record/compression.h"
+#include "replication/metadata/broker_time.h"
 #include "replication/metadata/image.h"
 #include "storage/io/disk.h"
 
@@ -128,10 +129,10 @@ class Shard {
   // Gives producers up that have waited for `stuck_after`, if it was not.
   void set_in_touch(bool in_touch, Duration stuck_after);
 
-  // Until that broker time nobody else led what the image names this broker for (BrokerTime);
-  // kNoTimestamp: nothing is known.
-  Timestamp nobody_else_led_until() const { return nobody_else_led_until_; }
-  void set_nobody_else_led_until(Timestamp until) { nobody_else_led_until_ = until; }
+  // Until that moment nobody else led what the image names this broker for (BrokerTime); at first
+  // nothing is known.
+  const BrokerMoment& nobody_else_led_until() const { return nobody_else_led_until_; }
+  void set_nobody_else_led_until(const BrokerMoment& until) { nobody_else_led_until_ = until; }
 
   WaitingFetches& waiting_fetches() { return waiting_fetches_; }
 
@@ -201,7 +202,7 @@ class Shard {
   std::function<void(const PartitionKey&)> on_damage_;
   std::function<void(const RangeDigest&)> on_digest_;
   bool in_touch_ = true;
-  Timestamp nobody_else_led_until_ = kNoTimestamp;
+  BrokerMoment nobody_else_led_until_;
   std::vector<Task> after_checkpoint_;
   bool is_in_round_ = false;
   std::vector<Task> after_round_;

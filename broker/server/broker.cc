@@ -296,7 +296,7 @@ ClusterNode::Hooks Broker::State::cluster_hooks() {
                 });
               },
           .nobody_else_led_until =
-              [this](Timestamp until) {
+              [this](const BrokerMoment& until) {
                 for (auto& server : shards) {
                   server->loop.post(
                       [&server, until] { server->shard->set_nobody_else_led_until(until); });

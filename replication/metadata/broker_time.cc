@@ -19,13 +19,13 @@ VouchedHeartbeat HeartbeatLedger::on_heartbeat(Instant now, BrokerId id, std::in
   return broker.vouched;
 }
 
-std::uint64_t BrokerTime::on_send(Timestamp now) {
+std::uint64_t BrokerTime::on_send(const BrokerMoment& now) {
   sent_[++last_] = now;
   while (sent_.size() > HeartbeatLedger::kWaitingMax * 2) sent_.erase(sent_.begin());
   return last_;
 }
 
-std::optional<Timestamp> BrokerTime::sent_at(const VouchedHeartbeat& vouched) const {
+std::optional<BrokerMoment> BrokerTime::sent_at(const VouchedHeartbeat& vouched) const {
   const auto found = sent_.find(vouched.number);
   if (found == sent_.end()) return std::nullopt;
   return found->second;

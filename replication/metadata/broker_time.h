@@ -55,19 +55,27 @@ class HeartbeatLedger {
   std::map<BrokerId, Broker> brokers_;
 };
 
+// A moment at a broker: the time of day, which may be set back, and the clock that only goes on.
+struct BrokerMoment {
+  Timestamp wall = kNoTimestamp;
+  Instant steady = Instant::min();
+
+  friend bool operator==(const BrokerMoment&, const BrokerMoment&) = default;
+};
+
 // The broker's part.
 class BrokerTime {
  public:
-  // A heartbeat goes out, at this wall time; returns its number, which is never 0.
-  std::uint64_t on_send(Timestamp now);
+  // A heartbeat goes out; returns its number, which is never 0.
+  std::uint64_t on_send(const BrokerMoment& now);
 
   // When a heartbeat that the controller vouches for was sent; none: of another life, or of long
   // ago. To be believed once the image has `metadata_end`.
-  std::optional<Timestamp> sent_at(const VouchedHeartbeat& vouched) const;
+  std::optional<BrokerMoment> sent_at(const VouchedHeartbeat& vouched) const;
 
  private:
   std::uint64_t last_ = 0;
-  std::map<std::uint64_t, Timestamp> sent_;
+  std::map<std::uint64_t, BrokerMoment> sent_;
 };
 
 }  // namespace strandline

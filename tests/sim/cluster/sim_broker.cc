@@ -158,7 +158,7 @@ ClusterNode::Hooks SimBroker::cluster_hooks() {
             loop_.post([this, native_handle, hello] { replicas_->adopt(native_handle, hello); });
           },
       .nobody_else_led_until =
-          [this](Timestamp until) {
+          [this](const BrokerMoment& until) {
             loop_.post([this, until] { shard_->set_nobody_else_led_until(until); });
           },
       .in_touch =

@@ -153,7 +153,8 @@ class ClusterMember {
         .findings = [] { return BrokerFindings{}; },
         .joined = [](const Uuid&) {},
         .adopt = [](std::uint32_t, int native_handle, const RpcHello&) { ::close(native_handle); },
-        .nobody_else_led_until = [this](Timestamp until) { nobody_else_led_until = until.value(); },
+        .nobody_else_led_until =
+            [this](const BrokerMoment& until) { nobody_else_led_until = until.wall.value(); },
         .in_touch = [this](bool is_in_touch, Duration) { in_touch = is_in_touch; },
         .disk_full = [] { return false; },
         .kafka_address = [] { return HostPort{"127.0.0.1", 9092}; },

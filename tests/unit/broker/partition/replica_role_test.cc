@@ -359,7 +359,7 @@ TEST_CASE("LeaderRole: it vouches for the time when all is read and nothing is u
     return t.on_shard([&] { return t.partition->leader()->time_statement(Offset{position}); });
   };
   CHECK_FALSE(statement(0));  // nobody vouches for the broker
-  t.on_shard([&] { t.shard.set_nobody_else_led_until(Timestamp{777}); });
+  t.on_shard([&] { t.shard.set_nobody_else_led_until({Timestamp{777}, steady_now()}); });
   REQUIRE(statement(0));
   CHECK(statement(0)->highest_event_time == kNoTimestamp);
   DiskGate syncs{disk, DiskCall::sync};
@@ -396,14 +396,16 @@ TEST_CASE(
   const auto is_sure = [&] {
     return t.on_shard([&] { return t.partition->leader()->knows_that_it_leads(); });
   };
-  const auto vouch = [&](Timestamp until) {
+  // The time of day is of no weight: it may have been set back since.
+  const auto vouch = [&](Duration from_now) {
+    const BrokerMoment until{wall_now() + 3'600'000, steady_now() + from_now};
     t.on_shard([&] { t.shard.set_nobody_else_led_until(until); });
   };
   t.view(view_of(1, 1, {BrokerId{1}, BrokerId{2}}));
-  vouch(wall_now() - 400);  // before the reader came
+  vouch(-std::chrono::milliseconds{400});  // before the reader came
   CHECK_FALSE(is_sure());
   CHECK_FALSE(is_sure());
-  vouch(wall_now() + 1);
+  vouch(std::chrono::milliseconds{1});
   CHECK(is_sure());
   CHECK(is_sure());
 }
@@ -413,7 +415,7 @@ TEST_CASE("LeaderRole: it vouches for no time before all in sync have agreed wit
   SimDisk disk{1};
   RoleHarness t{disk};
   t.view(view_of(1, 1));
-  t.on_shard([&] { t.shard.set_nobody_else_led_until(Timestamp{777}); });
+  t.on_shard([&] { t.shard.set_nobody_else_led_until({Timestamp{777}, steady_now()}); });
   const auto vouches = [&] {
     return t.on_shard([&] { return t.partition->leader()->time_statement(Offset{0}).has_value(); });
   };

@@ -57,15 +57,18 @@ TEST_CASE("HeartbeatLedger: while the quorum is silent it remembers a bounded nu
 
 TEST_CASE("BrokerTime: a number tells when its heartbeat was sent, for a while", "[time]") {
   BrokerTime time;
-  CHECK(time.on_send(Timestamp{1000}) == 1);
-  CHECK(time.on_send(Timestamp{2000}) == 2);
-  CHECK(time.sent_at({1, Offset{0}}) == Timestamp{1000});
-  CHECK(time.sent_at({2, Offset{0}}) == Timestamp{2000});
+  const auto at = [](std::int64_t ms) {
+    return BrokerMoment{Timestamp{ms}, Instant{std::chrono::milliseconds{5 * ms}}};
+  };
+  CHECK(time.on_send(at(1000)) == 1);
+  CHECK(time.on_send(at(2000)) == 2);
+  CHECK(time.sent_at({1, Offset{0}}) == at(1000));
+  CHECK(time.sent_at({2, Offset{0}}) == at(2000));
   CHECK_FALSE(time.sent_at({0, Offset{0}}));
   CHECK_FALSE(time.sent_at({3, Offset{0}}));
-  for (int i = 0; i < 100; ++i) (void)time.on_send(Timestamp{3000});
+  for (int i = 0; i < 100; ++i) (void)time.on_send(at(3000));
   CHECK_FALSE(time.sent_at({2, Offset{0}}));
-  CHECK(time.sent_at({102, Offset{0}}) == Timestamp{3000});
+  CHECK(time.sent_at({102, Offset{0}}) == at(3000));
 }
 
 }  // namespace
