@@ -131,7 +131,7 @@ class FetchOp : public PartitionedOp<FetchOp, FetchItem> {
   // A consumer starts anew when it is told that its offset does not exist.
   static bool is_in_doubt(Partition& partition, Offset fetch_offset) {
     return partition.leads() && fetch_offset > partition.bounds().log_end_offset &&
-           !partition.leader()->knows_that_it_leads();
+           !partition.leader()->knows_that_it_leads({.place = fetch_offset.value()});
   }
   Offset readable_end(const PartitionBounds& bounds) const {
     return is_read_committed() ? bounds.last_stable_offset : bounds.high_watermark;

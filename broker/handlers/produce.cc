@@ -73,7 +73,8 @@ class ProduceOp : public PartitionedOp<ProduceOp, ProduceItem> {
   void appended(Partition& partition, Part& part, ProduceItem& item,
                 const Result<PartitionAppend>& appended) {
     if (!appended) {
-      return fail(part, item, wire::wire_error(told_to_producer(partition, appended.error())));
+      const ErrorCode told = told_to_producer(partition, item.header, appended.error());
+      return fail(part, item, wire::wire_error(told));
     }
     item.appended = appended.value();
     if (request_.acks != kAcksAll) return item_done(part);

@@ -85,18 +85,26 @@ std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
                        .idle = steady_now() - idle_since_};
 }
 
-bool LeaderRole::knows_that_it_leads() {
+bool LeaderRole::knows_that_it_leads(const Claim& claim) {
   constexpr Duration kDoubtMax = std::chrono::seconds{2};
+  constexpr std::size_t kDoubtsMax = 64;
   if (!has_followers_) return true;
   const Instant now = steady_now();
-  if (!doubted_at_ || now - *doubted_at_ > kDoubtMax) doubted_at_ = now;
-  return partition_.shard().nobody_else_led_until().steady > *doubted_at_;
+  while (!doubts_.empty() && now - doubts_.front().since > kDoubtMax) doubts_.pop_front();
+  const auto known = std::ranges::find(doubts_, claim, &Doubt::claim);
+  if (known != doubts_.end()) {
+    return partition_.shard().nobody_else_led_until().steady > known->since;
+  }
+  if (doubts_.size() == kDoubtsMax) doubts_.pop_front();
+  doubts_.push_back({claim, now});
+  return false;
 }
 
-ErrorCode told_to_producer(Partition& partition, const ErrorCode& error) {
-  const bool is_gap = error == make_error_code(Errc::out_of_order_sequence_number);
-  const bool is_known = partition.leads() && partition.leader()->knows_that_it_leads();
-  return is_gap && !is_known ? make_error_code(Errc::not_leader_or_follower) : error;
+ErrorCode told_to_producer(Partition& partition, const BatchHeader& batch, const ErrorCode& error) {
+  if (error != make_error_code(Errc::out_of_order_sequence_number)) return error;
+  const LeaderRole::Claim claim{batch.producer_id, batch.base_sequence.value()};
+  const bool is_known = partition.leads() && partition.leader()->knows_that_it_leads(claim);
+  return is_known ? error : make_error_code(Errc::not_leader_or_follower);
 }
 
 void LeaderRole::drain() {

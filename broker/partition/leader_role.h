@@ -46,11 +46,18 @@ class LeaderRole {
   // way, or nobody vouches for this broker yet.
   std::optional<TimeStatement> time_statement(Offset position) const;
 
-  // Whether a client may be told what only the present leader knows: that nothing is beyond the end
-  // of the log, or that a batch is missing before this one. It may have come from a later leader
-  // that this broker has not heard of, and would begin anew somewhere, or give up. True once a
-  // heartbeat vouches for this leader that was sent after this was first asked, lately.
-  bool knows_that_it_leads();
+  // What a client believes that is not so in this log: that there are records up to its position,
+  // or that a batch with this sequence is the producer's next.
+  struct Claim {
+    ProducerId producer = kNoProducerId;  // none: a reader
+    std::int64_t place = 0;
+    friend bool operator==(const Claim&, const Claim&) = default;
+  };
+  // Whether a client may be told what only the present leader knows: that it is wrong. It may have
+  // come from a later leader that this broker has not heard of, and would begin anew somewhere, or
+  // give up. True once a heartbeat vouches for this leader that was sent after the claim was first
+  // made, lately: what another leader did later says nothing of that claim.
+  bool knows_that_it_leads(const Claim& claim);
 
   // Other brokers have replicas.
   bool has_followers() const { return has_followers_; }
@@ -121,13 +128,17 @@ class LeaderRole {
   std::deque<Appended> appended_;        // when the newest batches came, oldest first
   std::uint64_t tail_bytes_ = 0;         // since next_tail_
   Offset next_tail_;
-  std::optional<Instant> doubted_at_;  // by a client, lately
+  struct Doubt {
+    Claim claim;
+    Instant since;
+  };
+  std::deque<Doubt> doubts_;           // of lately, oldest first
   Instant idle_since_ = steady_now();  // the last append of this term, or its begin
   std::optional<TimerId> timer_;
 };
 
 // What a producer is told of a batch that was not appended. One that hears that a batch is missing
 // before this one gives up for good: that is said only by who knows that nobody else has it.
-ErrorCode told_to_producer(Partition& partition, const ErrorCode& error);
+ErrorCode told_to_producer(Partition& partition, const BatchHeader& batch, const ErrorCode& error);
 
 }  // namespace strandline

@@ -136,7 +136,7 @@ void Clients::serve(Host& host, std::size_t index, std::uint64_t attempt) {
   const auto appended = [this, index, attempt, place, partition, header, epoch, bytes, by = host.id,
                          acks_all = producer.acks_all](const Result<PartitionAppend>& result) {
     if (!result) {
-      const ErrorCode error = told_to_producer(*partition, result.error());
+      const ErrorCode error = told_to_producer(*partition, header, result.error());
       return answer(index, attempt, {.error = error, .leader_epoch = epoch});
     }
     const Answer there{.error = {},

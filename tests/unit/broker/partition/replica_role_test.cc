@@ -393,8 +393,8 @@ TEST_CASE(
     "[replica]") {
   SimDisk disk{1};
   RoleHarness t{disk};
-  const auto is_sure = [&] {
-    return t.on_shard([&] { return t.partition->leader()->knows_that_it_leads(); });
+  const auto is_sure = [&](std::int64_t place = 7) {
+    return t.on_shard([&] { return t.partition->leader()->knows_that_it_leads({.place = place}); });
   };
   // The time of day is of no weight: it may have been set back since.
   const auto vouch = [&](Duration from_now) {
@@ -408,6 +408,13 @@ TEST_CASE(
   vouch(std::chrono::milliseconds{1});
   CHECK(is_sure());
   CHECK(is_sure());
+  // What another has been told since is not known.
+  CHECK_FALSE(is_sure(8));
+  CHECK_FALSE(t.on_shard([&] {
+    return t.partition->leader()->knows_that_it_leads({.producer = ProducerId{3}, .place = 7});
+  }));
+  vouch(std::chrono::seconds{1});
+  CHECK(is_sure(8));
 }
 
 TEST_CASE("LeaderRole: it vouches for no time before all in sync have agreed with it",
