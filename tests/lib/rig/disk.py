@@ -12,10 +12,12 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 PAGE = 4096
 FIBMAP = 1
+BUSY_SECONDS_MAX = 5
 
 
 def _run(*command):
@@ -56,6 +58,17 @@ class Disk:
     def _attach(self):
         _run("mount", "-o", "loop,errors=remount-ro", self.image, self.mount)
 
+    def _detach(self):
+        """Somebody else who starts a process or makes a namespace just now may hold it for a moment."""
+        give_up = time.monotonic() + BUSY_SECONDS_MAX
+        while True:
+            try:
+                return _run("umount", self.mount)
+            except RuntimeError as error:
+                if "busy" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.05)
+
     def flip_a_bit(self, path, position, bit):
         """On the device, as it happens: whoever has the page in memory still has what was written."""
         with open(path, "rb") as file:
@@ -76,24 +89,24 @@ class Disk:
         _run("xfs_io", "-x", "-c", "shutdown -f" if keep_journal else "shutdown", self.mount)
 
     def power_on(self):
-        _run("umount", self.mount)
+        self._detach()
         self._attach()
 
     def lose(self):
         """A new, empty disk in the place of this one."""
-        _run("umount", self.mount)
+        self._detach()
         self._make()
         self._attach()
 
     def save(self):
         """Keeps the disk as it is; the broker must be down."""
-        _run("umount", self.mount)
+        self._detach()
         _run("cp", "--sparse=always", self.image, self.image + ".saved")
         self._attach()
 
     def bring_back(self):
         """What save() kept, once."""
-        _run("umount", self.mount)
+        self._detach()
         os.replace(self.image + ".saved", self.image)
         self._attach()
 
