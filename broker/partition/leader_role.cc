@@ -87,7 +87,7 @@ std::optional<TimeStatement> LeaderRole::time_statement(Offset position) const {
 
 bool LeaderRole::knows_that_it_leads(const Claim& claim) {
   constexpr Duration kDoubtMax = std::chrono::seconds{2};
-  constexpr std::size_t kDoubtsMax = 64;
+  constexpr std::size_t kDoubtsMax = 4096;  // fewer than claims of one time: none is ever settled
   if (!has_followers_) return true;
   const Instant now = steady_now();
   while (!doubts_.empty() && now - doubts_.front().since > kDoubtMax) doubts_.pop_front();
