@@ -154,7 +154,8 @@ void ControllerServer::on(RegisterRequest request, ClusterLinks::Respond respond
            {{"broker", id},
             {"epoch", reply->broker_epoch},
             {"cut_logs", request.findings.cut.size()},
-            {"damaged", request.findings.damaged.size()}});
+            {"damaged", request.findings.damaged.size()},
+            {"unopened", request.findings.unopened.size()}});
   run_sessions();
 }
 
@@ -324,6 +325,14 @@ void ControllerServer::on(const StallRequest& request, const ClusterLinks::Respo
         return controller.note_stall(request.broker, request.broker_epoch, request.places);
       },
       [] { return StallReply{}; }, respond);
+}
+
+void ControllerServer::on(const OpenedRequest& request, const ClusterLinks::Respond& respond) {
+  decide(
+      [&](Controller& controller) {
+        return controller.note_opened(request.broker, request.broker_epoch, request.places);
+      },
+      [] { return OpenedReply{}; }, respond);
 }
 
 // --- sessions

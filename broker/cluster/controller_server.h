@@ -59,6 +59,7 @@ class ControllerServer {
   void on(const AutoCreateRequest& request, const ClusterLinks::Respond& respond);
   void on(const DamageRequest& request, const ClusterLinks::Respond& respond);
   void on(const StallRequest& request, const ClusterLinks::Respond& respond);
+  void on(const OpenedRequest& request, const ClusterLinks::Respond& respond);
   void on(const ForwardRequest& request, const ClusterLinks::Respond& respond);
   void on(const SafeToStopRequest& request, ClusterLinks::Respond respond);
   void on(const DrainRequest& request, ClusterLinks::Respond respond);

@@ -89,6 +89,7 @@ struct RequestWriter {
       cut.set_end_offset(end.offset.value());
     }
     for (const PartitionPlace& place : from.findings.damaged) put(place, to.add_damaged());
+    for (const PartitionPlace& place : from.findings.unopened) put(place, to.add_unopened());
   }
   void operator()(HeartbeatRequest& from) const {
     pb::HeartbeatRequest& to = *out.mutable_heartbeat();
@@ -123,6 +124,7 @@ struct RequestWriter {
   }
   void operator()(DamageRequest& from) const { put_places(from, *out.mutable_damage()); }
   void operator()(StallRequest& from) const { put_places(from, *out.mutable_stall()); }
+  void operator()(OpenedRequest& from) const { put_places(from, *out.mutable_opened()); }
   void operator()(ForwardRequest& from) const {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
@@ -183,6 +185,10 @@ Result<ControllerRequest> take(const pb::RegisterRequest& from, Attachments) {
   for (const pb::PartitionPlace& damaged : from.damaged()) {
     STRANDLINE_TRY(const PartitionPlace place, take(damaged));
     to.findings.damaged.push_back(place);
+  }
+  for (const pb::PartitionPlace& unopened : from.unopened()) {
+    STRANDLINE_TRY(const PartitionPlace place, take(unopened));
+    to.findings.unopened.push_back(place);
   }
   return ControllerRequest{std::move(to)};
 }
@@ -278,6 +284,7 @@ struct ReplyWriter {
   void operator()(AutoCreateReply&) const { out.mutable_auto_create(); }
   void operator()(DamageReply&) const { out.mutable_damage(); }
   void operator()(StallReply&) const { out.mutable_stall(); }
+  void operator()(OpenedReply&) const { out.mutable_opened(); }
   void operator()(ForwardReply& from) const {
     out.mutable_forward();
     frame.attachment = std::move(from.frame);
@@ -379,6 +386,7 @@ Result<ControllerAnswer> take_answer(const pb::ControllerReply& in, Attachments 
                                          in.drain().moving()}};
     case pb::ControllerReply::kDamage: return ControllerAnswer{DamageReply{}};
     case pb::ControllerReply::kStall: return ControllerAnswer{StallReply{}};
+    case pb::ControllerReply::kOpened: return ControllerAnswer{OpenedReply{}};
     case pb::ControllerReply::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;
@@ -417,6 +425,7 @@ Result<ControllerRequest> decode_controller_request(ByteView message, Attachment
     case pb::ControllerRequest::kDrain: return take(in.drain(), attachments);
     case pb::ControllerRequest::kDamage: return take_places<DamageRequest>(in.damage());
     case pb::ControllerRequest::kStall: return take_places<StallRequest>(in.stall());
+    case pb::ControllerRequest::kOpened: return take_places<OpenedRequest>(in.opened());
     case pb::ControllerRequest::KIND_NOT_SET: break;
   }
   return Errc::unsupported_version;

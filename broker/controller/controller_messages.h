@@ -121,14 +121,22 @@ struct StallRequest {
 };
 struct StallReply {};
 
+// Logs of these replicas, which did not open when the broker started, have opened since.
+struct OpenedRequest {
+  BrokerId broker = kNoBroker;
+  std::int64_t broker_epoch = 0;
+  std::vector<PartitionPlace> places;
+};
+struct OpenedReply {};
+
 using ControllerRequest =
     std::variant<RegisterRequest, HeartbeatRequest, AlterIsrRequest, ProducerIdsRequest,
                  AutoCreateRequest, ForwardRequest, SafeToStopRequest, DrainRequest, DamageRequest,
-                 StallRequest>;
+                 StallRequest, OpenedRequest>;
 
 using ControllerAnswer =
     std::variant<RegisterReply, HeartbeatReply, AlterIsrReply, ProducerIdsReply, AutoCreateReply,
-                 ForwardReply, SafeToStopReply, DrainReply, DamageReply, StallReply>;
+                 ForwardReply, SafeToStopReply, DrainReply, DamageReply, StallReply, OpenedReply>;
 
 struct ControllerReply {
   Offset metadata_end{0};  // who serves all below it sees what came of the request

@@ -68,7 +68,8 @@ std::vector<BrokerId> given_up_for(const PartitionImage& before, BrokerId leader
     const CutReplica* own = cut_of(before, leader);
     std::erase_if(complete, [&](BrokerId id) {
       const CutReplica* cut = cut_of(before, id);
-      return own == nullptr || id == leader || (cut != nullptr && cut->end <= own->end);
+      if (own == nullptr || id == leader) return true;
+      return cut != nullptr && cut->end && own->end && *cut->end <= *own->end;
     });
   }
   return complete;

@@ -15,6 +15,8 @@ namespace {
 
 // After the disk refused to open a log.
 constexpr Duration kOpenAgain = std::chrono::seconds{1};
+// After the controller was told that a log has opened, and still waits for it.
+constexpr Duration kTellAgain = std::chrono::seconds{2};
 
 // Who cannot tell does not vouch.
 bool does_lack(const Result<bool>& lacks) { return !lacks || lacks.value(); }
@@ -170,8 +172,10 @@ void PartitionManager::log_opened(const TopicImage& topic, PartitionIndex index,
                                   std::shared_ptr<const TopicConfig> config, OpenedLog opened) {
   const PartitionKey key{topic.id, index};
   opening_.erase(opening_.find(key));
-  const bool is_known = std::ranges::find(findings_.damaged, key) != findings_.damaged.end();
-  if ((!opened.log || opened.lacks_records) && !is_known) findings_.damaged.push_back(key);
+  std::erase(findings_.damaged, key);
+  std::erase(findings_.unopened, key);
+  if (!opened.log || opened.lacks_records) findings_.damaged.push_back(key);
+  if (!opened.log) findings_.unopened.push_back(key);
   if (!opened.log) {
     shard_.partitions().insert_offline(key);
     if (opened.log.error() == make_error_code(Errc::corrupt_file)) {
@@ -227,6 +231,24 @@ void PartitionManager::opened_again(const PartitionKey& key, const TopicImage& t
   if (partition == nullptr || now == nullptr) return;
   partition->set_config(shard_.topic_config(*now));
   partition->set_view(view_of(*shard_.image(), *now, key.partition));
+  tell_if_opened(key);
+}
+
+// The controller waits for a log that did not open at this start, and here it is.
+void PartitionManager::tell_if_opened(const PartitionKey& key) {
+  const std::shared_ptr<const MetadataImage> image = shard_.image();
+  const BrokerImage* const self = image->broker(shard_.broker_id());
+  const TopicPtr topic = image->topic(key.topic_id);
+  const bool is_shown = self != nullptr && self->incarnation == shard_.incarnation();
+  if (!is_shown || topic == nullptr || shard_.partitions().find(key) == nullptr) return;
+  const auto index = static_cast<std::size_t>(key.partition.value());
+  if (!is_unopened(topic->partitions[index], self->id)) return;
+  if (!told_opened_.insert(key).second) return;
+  shard_.report_opened(key);
+  shard_.loop().after(kTellAgain, [this, key] {
+    told_opened_.erase(key);
+    tell_if_opened(key);
+  });
 }
 
 PartitionView PartitionManager::view_of(const MetadataImage& image, const TopicImage& topic,
@@ -306,6 +328,7 @@ void PartitionManager::show_views(const MetadataImage* before, const MetadataIma
     const auto config = shard_.topic_config(*topic);
     if (&partition->config() != config.get()) partition->set_config(config);
     partition->set_view(view_of(image, *topic, partition->key().partition));
+    tell_if_opened(partition->key());
     const TopicPtr known = before == nullptr ? nullptr : before->topic(partition->key().topic_id);
     const bool has_grown = known != nullptr && known->partitions.size() < topic->partitions.size();
     // One broker says so, once.

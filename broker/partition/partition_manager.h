@@ -72,6 +72,7 @@ class PartitionManager {
                     const std::shared_ptr<const TopicConfig>& config, OpenedLog opened);
   void opened_one(const std::shared_ptr<Opening>& opening);
   void show_views(const MetadataImage* before, const MetadataImage& image);
+  void tell_if_opened(const PartitionKey& key);
   void remove_partition(std::shared_ptr<Partition> partition);
   void remove_directory(std::shared_ptr<Partition> partition);
   void directory_is_removed(const PartitionKey& key);
@@ -97,6 +98,8 @@ class PartitionManager {
   bool looked_for_strays_ = false;
   // Replicas with damaged records, until others lead and this one may begin anew.
   std::set<PartitionKey> damaged_;
+  // Replicas that the controller was told of, and is told of again.
+  std::set<PartitionKey> told_opened_;
   std::vector<std::string> cuts_;  // directories of logs that say so until the controller knows
 };
 

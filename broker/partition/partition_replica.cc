@@ -105,12 +105,15 @@ void Partition::take_role(const PartitionView& view) {
   const ErrorCode no_role = make_error_code(Errc::not_leader_or_follower);
   if (!may_act || log_->is_offline()) return end_waits(no_role);
   if (log_->epochs().latest() > view.leader_epoch) {
+    // The cluster knew of each leader before it wrote, so this is damage that no CRC covers; or the
+    // cluster has lost metadata. Others that have the records go on without this log, which is kept.
     log_line(LogLevel::error, "replica",
-             "the log holds a later leader's records than the cluster knows of; it is left alone",
+             "the log holds a later leader's records than the cluster knows of; it is not used",
              {{"topic", topic_},
               {"partition", key_.partition},
               {"leader_epoch", view.leader_epoch},
               {"epoch_in_log", log_->epochs().latest()}});
+    shard_.found_damage(key_);
     return end_waits(no_role);
   }
   if (view.leader == shard_.broker_id()) {

@@ -19,7 +19,8 @@ struct ReplicaFindings {
     friend bool operator==(const Cut&, const Cut&) = default;
   };
   std::vector<Cut> cut;               // a torn tail was cut off
-  std::vector<PartitionKey> damaged;  // did not open
+  std::vector<PartitionKey> damaged;  // did not open, or lack records that they once had
+  std::vector<PartitionKey> unopened;  // the former
 };
 
 }  // namespace strandline

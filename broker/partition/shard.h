@@ -64,6 +64,9 @@ struct ShardResources {
   std::function<void(Shard&, const PartitionKey&)> report_damage;
   // Tells the controller that the disk keeps what this replica leads waiting. Unset: as above.
   std::function<void(Shard&, const PartitionKey&)> report_stall;
+  // Tells the controller that the log of this replica, which it waits for, has opened. Unset: as
+  // above.
+  std::function<void(Shard&, const PartitionKey&)> report_opened;
   // Of the broker; none: nothing is throttled.
   ReplicationThrottles* throttles = nullptr;
 };
@@ -122,6 +125,9 @@ class Shard {
   }
   void report_stall(const PartitionKey& key) {
     if (resources_.report_stall) resources_.report_stall(*this, key);
+  }
+  void report_opened(const PartitionKey& key) {
+    if (resources_.report_opened) resources_.report_opened(*this, key);
   }
 
   // Whether the controller was heard in time: if not, others may lead what this broker led.

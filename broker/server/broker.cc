@@ -112,7 +112,9 @@ struct Broker::State {
   void propose_isr(Shard& home, IsrRequest request);
   void send_isr_requests(ShardServer& server);
   template <class Request>
-  void report_trouble(Shard& home, const PartitionKey& key);
+  void tell_controller(Shard& home, const PartitionKey& key);
+  template <class Request>
+  std::function<void(Shard&, const PartitionKey&)> teller_of();
   void note_findings(const ShardServer& server);
   BrokerFindings findings();
   void serve();
@@ -201,16 +203,14 @@ void Broker::State::make_threads() {
                .incarnation = incarnation,
                .propose_isr = [this](Shard& home,
                                      IsrRequest request) { propose_isr(home, std::move(request)); },
-               .report_damage =
-                   [this](Shard& home, const PartitionKey& key) {
-                     report_trouble<DamageRequest>(home, key);
-                   },
+               .report_damage = teller_of<DamageRequest>(),
                .report_stall =
                    [this](Shard& home, const PartitionKey& key) {
                      // The controller may be of a program that does not know the request.
                      if (home.image()->feature_level() < kStallRequestLevel) return;
-                     report_trouble<StallRequest>(home, key);
+                     tell_controller<StallRequest>(home, key);
                    },
+               .report_opened = teller_of<OpenedRequest>(),
                .throttles = &throttles});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
@@ -351,6 +351,9 @@ BrokerFindings Broker::State::findings() {
     }
     for (const PartitionKey& place : found.damaged) {
       all.damaged.push_back({place.topic_id, place.partition});
+    }
+    for (const PartitionKey& place : found.unopened) {
+      all.unopened.push_back({place.topic_id, place.partition});
     }
   }
   return all;
@@ -518,7 +521,12 @@ StartResult Broker::start(std::function<void()> on_serving) {
 }
 
 template <class Request>
-void Broker::State::report_trouble(Shard& home, const PartitionKey& key) {
+std::function<void(Shard&, const PartitionKey&)> Broker::State::teller_of() {
+  return [this](Shard& home, const PartitionKey& key) { tell_controller<Request>(home, key); };
+}
+
+template <class Request>
+void Broker::State::tell_controller(Shard& home, const PartitionKey& key) {
   constexpr Duration kWait = std::chrono::seconds{30};
   const BrokerImage* self = home.image()->broker(home.broker_id());
   if (self == nullptr) return;

@@ -41,8 +41,10 @@ void fill(pb::MetadataRecord& out, const PartitionRecord& record) {
   for (const auto& replica : record.cut) {
     auto& cut = *partition.add_cut();
     cut.set_broker(replica.broker.value());
-    cut.set_last_epoch_plus_one(replica.end.epoch.value() + 1);
-    cut.set_end_offset(replica.end.offset.value());
+    cut.set_unopened(!replica.end);
+    if (!replica.end) continue;
+    cut.set_last_epoch_plus_one(replica.end->epoch.value() + 1);
+    cut.set_end_offset(replica.end->offset.value());
   }
 }
 
@@ -157,8 +159,9 @@ Result<MetadataRecord> read(const pb::PartitionRecord& in) {
         cut.last_epoch_plus_one() < 0 || cut.end_offset() < 0) {
       return Errc::corrupt_file;
     }
-    record.cut.push_back(
-        {broker, {LeaderEpoch{cut.last_epoch_plus_one() - 1}, Offset{cut.end_offset()}}});
+    const ReplicaLogEnd end{LeaderEpoch{cut.last_epoch_plus_one() - 1}, Offset{cut.end_offset()}};
+    if (cut.unopened() && end != ReplicaLogEnd{}) return Errc::corrupt_file;
+    record.cut.push_back({broker, cut.unopened() ? std::nullopt : std::optional{end}});
   }
   record.leader = BrokerId{in.leader_plus_one() - 1};
   record.leader_epoch = LeaderEpoch{in.leader_epoch()};

@@ -36,7 +36,7 @@ struct ReplicaLogEnd {
 // What was left of a log that its replica cut at a start.
 struct CutReplica {
   BrokerId broker = kNoBroker;
-  ReplicaLogEnd end;
+  std::optional<ReplicaLogEnd> end;  // none: the log did not open
   friend bool operator==(const CutReplica&, const CutReplica&) = default;
 };
 
@@ -52,7 +52,8 @@ struct PartitionRecord {
   std::vector<BrokerId> elr;     // eligible leader replicas: out of sync, yet complete
   std::vector<BrokerId> adding;  // of a reassignment under way
   std::vector<BrokerId> removing;
-  std::vector<CutReplica> cut;  // while there is no leader: complete ones that may lack something
+  // While there is no leader: complete ones that may lack something, or whose log did not open.
+  std::vector<CutReplica> cut;
   friend bool operator==(const PartitionRecord&, const PartitionRecord&) = default;
 };
 

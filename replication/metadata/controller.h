@@ -133,6 +133,7 @@ struct BrokerFindings {
   };
   std::vector<CutLog> cut;
   std::vector<PartitionPlace> damaged;
+  std::vector<PartitionPlace> unopened;  // those of `damaged` of which no more is known
 };
 
 // A leader asks for another set of in-sync replicas.
@@ -208,12 +209,18 @@ class Controller {
   std::vector<MetadataRecord> register_broker(const BrokerStart& start,
                                               const BrokerFindings& findings) const;
 
-  // Which of its logs lack something, or may.
+  // Which of its logs lack something, or may. Those that did not open at its last start have opened
+  // unless it says otherwise.
   std::vector<MetadataRecord> note_findings(BrokerId broker, const BrokerFindings& findings) const;
 
   // Records of replicas on a broker that runs turned out to be damaged: they are complete no more,
-  // where another one is that can lead. Nothing for a broker that has registered again since.
+  // where another one is that can lead, and it begins a new term. Nothing for a broker that has registered again since.
   std::vector<MetadataRecord> note_damage(BrokerId broker, std::int64_t broker_epoch,
+                                          std::span<const PartitionPlace> places) const;
+
+  // Logs that did not open at its start have opened since. Nothing for a broker that has registered
+  // again since.
+  std::vector<MetadataRecord> note_opened(BrokerId broker, std::int64_t broker_epoch,
                                           std::span<const PartitionPlace> places) const;
 
   // Its disk does not come back with what it leads there: where another replica is in sync and can
@@ -303,6 +310,7 @@ class Controller {
   template <class Edit>
   std::vector<MetadataRecord> change_broker(const BrokerImage& after, const Edit& edit) const;
   std::int32_t min_insync_replicas(const TopicImage& topic) const;
+  std::vector<PartitionPlace> unopened_on(BrokerId broker) const;
   Outcome check_proposal(BrokerId leader, const IsrAlteration& proposal, const PartitionImage& now,
                          BrokerId& at_fault) const;
 

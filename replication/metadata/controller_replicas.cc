@@ -5,6 +5,7 @@
 
 #include "protocol/base/assertion.h"
 #include "replication/metadata/controller.h"
+#include "replication/metadata/level.h"
 #include "replication/metadata/partition_change.h"
 
 namespace strandline {
@@ -126,7 +127,6 @@ std::vector<MetadataRecord> Controller::register_broker(const BrokerStart& start
 std::vector<MetadataRecord> Controller::register_broker(const BrokerStart& start,
                                                         const BrokerFindings& findings) const {
   std::vector<MetadataRecord> records = register_broker(start);
-  if (findings.cut.empty() && findings.damaged.empty()) return records;
   // The findings are about what the registration makes of its replicas.
   Controller after{config_, image(), 0};
   for (const MetadataRecord& record : records) {
@@ -144,6 +144,14 @@ std::vector<MetadataRecord> Controller::note_findings(BrokerId broker,
   std::vector<MetadataRecord> records;
   const BrokerImage* known = image().broker(broker);
   const bool can_lead = known != nullptr && known->can_lead();
+  std::set<PartitionPlace> named{findings.damaged.begin(), findings.damaged.end()};
+  for (const auto& cut : findings.cut) named.insert(cut.place);
+  for (const PartitionPlace& place : unopened_on(broker)) {
+    if (named.contains(place)) continue;
+    change(
+        *image().topic(place.topic_id), place.partition, broker, can_lead,
+        [&](PartitionChange& next, const PartitionImage&) { next.note_opened(broker); }, records);
+  }
   for (const auto& [place, end] : findings.cut) {
     const Found found = find(image(), place);
     if (found.partition == nullptr || !is_complete(*found.partition, broker)) continue;
@@ -151,12 +159,44 @@ std::vector<MetadataRecord> Controller::note_findings(BrokerId broker,
         *found.topic, place.partition, broker, can_lead,
         [&](PartitionChange& next, const PartitionImage&) { next.note_cut(broker, end); }, records);
   }
+  const bool may_wait = image().feature_level() >= kUnopenedReplicaLevel;
+  const std::set<PartitionPlace> unopened{findings.unopened.begin(), findings.unopened.end()};
   for (const PartitionPlace& place : findings.damaged) {
     const Found found = find(image(), place);
     if (found.partition == nullptr || !is_complete(*found.partition, broker)) continue;
     change(
         *found.topic, place.partition, broker, can_lead,
-        [&](PartitionChange& next, const PartitionImage&) { next.forget(broker); }, records);
+        [&](PartitionChange& next, const PartitionImage&) {
+          if (may_wait && unopened.contains(place)) return next.note_unopened(broker);
+          next.forget(broker);
+        },
+        records);
+  }
+  return records;
+}
+
+std::vector<PartitionPlace> Controller::unopened_on(BrokerId broker) const {
+  std::vector<PartitionPlace> places;
+  for (const TopicPtr& topic : image().topics_sorted()) {
+    for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
+      if (!is_unopened(topic->partitions[i], broker)) continue;
+      places.push_back({topic->id, PartitionIndex{static_cast<std::int32_t>(i)}});
+    }
+  }
+  return places;
+}
+
+std::vector<MetadataRecord> Controller::note_opened(BrokerId broker, std::int64_t broker_epoch,
+                                                    std::span<const PartitionPlace> places) const {
+  const BrokerImage* known = image().broker(broker);
+  if (known == nullptr || known->broker_epoch != broker_epoch) return {};
+  std::vector<MetadataRecord> records;
+  for (const PartitionPlace& place : places) {
+    const Found found = find(image(), place);
+    if (found.partition == nullptr || !is_unopened(*found.partition, broker)) continue;
+    change(
+        *found.topic, place.partition, broker, known->can_lead(),
+        [&](PartitionChange& next, const PartitionImage&) { next.note_opened(broker); }, records);
   }
   return records;
 }
@@ -168,7 +208,7 @@ std::vector<MetadataRecord> Controller::note_damage(BrokerId broker, std::int64_
   std::vector<MetadataRecord> records;
   for (const PartitionPlace& place : places) {
     const Found found = find(image(), place);
-    if (found.partition == nullptr || !is_complete(*found.partition, broker)) continue;
+    if (found.partition == nullptr || !contains(found.partition->replicas, broker)) continue;
     const auto can_take_over = [&](BrokerId id) {
       const BrokerImage* other = image().broker(id);
       return id != broker && is_complete(*found.partition, id) && other != nullptr &&
@@ -176,6 +216,9 @@ std::vector<MetadataRecord> Controller::note_damage(BrokerId broker, std::int64_
     };
     // Where it is all there is, most of its records are still of use.
     if (std::ranges::none_of(found.partition->replicas, can_take_over)) continue;
+    const bool is_led_by_other =
+        found.partition->leader != kNoBroker && found.partition->leader != broker;
+    if (!is_complete(*found.partition, broker) && !is_led_by_other) continue;
     // It is about to throw its log away; a leader that has seen it whole in this term would take it
     // back into the ISR meanwhile.
     change(

@@ -52,6 +52,11 @@ PartitionImage image_of(const PartitionRecord& record) {
           .cut = record.cut};
 }
 
+bool is_unopened(const PartitionImage& partition, BrokerId broker) {
+  const auto at = std::ranges::find(partition.cut, broker, &CutReplica::broker);
+  return at != partition.cut.end() && !at->end;
+}
+
 TopicPtr MetadataImage::topic(std::string_view name) const {
   const auto* found = topics.find(name);
   return found == nullptr ? nullptr : *found;

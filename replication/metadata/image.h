@@ -32,7 +32,8 @@ struct PartitionImage {
   std::vector<BrokerId> elr;         // eligible leader replicas: out of sync, yet complete
   std::vector<BrokerId> adding;      // of a reassignment under way
   std::vector<BrokerId> removing;
-  std::vector<CutReplica> cut;  // while there is no leader: complete ones that may lack something
+  // While there is no leader: complete ones that may lack something, or whose log did not open.
+  std::vector<CutReplica> cut;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
@@ -40,6 +41,9 @@ struct PartitionImage {
 PartitionRecord record_of(const Uuid& topic_id, PartitionIndex index,
                           const PartitionImage& partition);
 PartitionImage image_of(const PartitionRecord& record);
+
+// Whether that replica is complete and the controller waits for its log to open.
+bool is_unopened(const PartitionImage& partition, BrokerId broker);
 
 struct TopicImage {
   Uuid id;

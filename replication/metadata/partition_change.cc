@@ -53,14 +53,33 @@ void PartitionChange::set_isr(std::vector<BrokerId> isr) {
 void PartitionChange::leave_isr(BrokerId broker) { drop(edited_.isr, broker); }
 
 void PartitionChange::note_cut(BrokerId broker, const ReplicaLogEnd& end) {
-  std::erase_if(edited_.cut, [&](const CutReplica& cut) { return cut.broker == broker; });
+  drop_cut(broker);
   const bool is_complete = contains(edited_.isr, broker) || contains(edited_.elr, broker);
   if (is_complete) edited_.cut.push_back({broker, end});
 }
 
+void PartitionChange::note_unopened(BrokerId broker) {
+  const auto can_do_without = [&](BrokerId id) {
+    return id != broker && cut_of(edited_, id) == nullptr;
+  };
+  const bool has_others = std::ranges::any_of(edited_.isr, can_do_without) ||
+                          std::ranges::any_of(edited_.elr, can_do_without);
+  if (has_others) return forget(broker);
+  const bool is_complete = contains(edited_.isr, broker) || contains(edited_.elr, broker);
+  leave_isr(broker);
+  drop_cut(broker);
+  if (is_complete) edited_.cut.push_back({broker, std::nullopt});
+}
+
+void PartitionChange::note_opened(BrokerId broker) { drop_cut(broker); }
+
+void PartitionChange::drop_cut(BrokerId broker) {
+  std::erase_if(edited_.cut, [&](const CutReplica& cut) { return cut.broker == broker; });
+}
+
 void PartitionChange::forget(BrokerId broker) {
   drop(edited_.isr, broker);
-  std::erase_if(edited_.cut, [&](const CutReplica& cut) { return cut.broker == broker; });
+  drop_cut(broker);
   forgotten_.push_back(broker);
 }
 
@@ -145,7 +164,7 @@ BrokerId PartitionChange::longest_of_all(const PartitionImage& state) const {
   const CutReplica* best = nullptr;
   for (const BrokerId id : in_order(state, complete)) {
     const CutReplica* cut = cut_of(state, id);
-    if (cut == nullptr || !standing_(id).can_lead) continue;
+    if (cut == nullptr || !cut->end || !standing_(id).can_lead) continue;
     ++here;
     if (best == nullptr || cut->end > best->end) best = cut;
   }
@@ -163,7 +182,8 @@ PartitionChange::Choice PartitionChange::choose(const PartitionImage& state) con
     const ReplicaStanding standing = standing_(id);
     if (!standing.can_lead) continue;
     const CutReplica* cut = cut_of(state, id);
-    const ReplicaLogEnd end = cut != nullptr ? cut->end : standing.found.value_or(ReplicaLogEnd{});
+    if (is_unopened(state, id)) continue;
+    const ReplicaLogEnd end = cut != nullptr ? *cut->end : standing.found.value_or(ReplicaLogEnd{});
     if (leader != kNoBroker && end <= best_end) continue;
     leader = id;
     best_end = end;

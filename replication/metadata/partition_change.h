@@ -10,6 +10,9 @@
 // are waited for (after a while two will do), and the longest log wins: a power cut tears tails
 // that were never acknowledged, and one damaged disk is found out by the others.
 //
+// A replica whose log did not open counts no more where others are complete and cut nothing. Where none
+// is, it stays complete and cannot be elected until its log opens: it may have everything.
+//
 // Thread   values and pure functions
 #pragma once
 
@@ -53,6 +56,12 @@ class PartitionChange {
   // It cut its log at its start, to this end.
   void note_cut(BrokerId broker, const ReplicaLogEnd& end);
 
+  // Its log did not open at its start.
+  void note_unopened(BrokerId broker);
+
+  // And now it has opened, with nothing cut.
+  void note_opened(BrokerId broker);
+
   // Its log lacks something, or may: it is complete no more.
   void forget(BrokerId broker);
 
@@ -93,6 +102,7 @@ class PartitionChange {
   // Of those that cut nothing.
   BrokerId first_whole(const PartitionImage& state, std::span<const BrokerId> among) const;
   void leave_cut_behind(PartitionImage& state) const;
+  void drop_cut(BrokerId broker);
 
   const PartitionImage& before_;
   PartitionImage edited_;

@@ -92,11 +92,15 @@ void SimBroker::make_shard() {
              .propose_isr = [this](Shard&, IsrRequest request) { propose_isr(std::move(request)); },
              .report_damage =
                  [this](Shard& home, const PartitionKey& key) {
-                   report_trouble<DamageRequest>(home, key);
+                   tell_controller<DamageRequest>(home, key);
                  },
              .report_stall =
                  [this](Shard& home, const PartitionKey& key) {
-                   report_trouble<StallRequest>(home, key);
+                   tell_controller<StallRequest>(home, key);
+                 },
+             .report_opened =
+                 [this](Shard& home, const PartitionKey& key) {
+                   tell_controller<OpenedRequest>(home, key);
                  }});
   shard_->set_peers({shard_.get()});
   checkpointer_ = std::make_unique<Checkpointer>(*shard_, *checkpoint_, *host_.disk);
@@ -199,7 +203,7 @@ void SimBroker::send_isr_requests() {
 }
 
 template <class Request>
-void SimBroker::report_trouble(Shard& home, const PartitionKey& key) {
+void SimBroker::tell_controller(Shard& home, const PartitionKey& key) {
   constexpr Duration kWait = std::chrono::seconds{30};
   const BrokerImage* self = home.image()->broker(home.broker_id());
   if (self == nullptr) return;

@@ -71,7 +71,7 @@ class SimBroker {
   void propose_isr(IsrRequest request);
   void send_isr_requests();
   template <class Request>
-  void report_trouble(Shard& home, const PartitionKey& key);
+  void tell_controller(Shard& home, const PartitionKey& key);
   BrokerFindings findings() const;
   void fail();
 

@@ -68,7 +68,8 @@ RegisterRequest full_registration() {
                     .metadata_version_max = 3},
           .findings = {.cut = {{{ids.topic, PartitionIndex{1}}, {LeaderEpoch{4}, Offset{10}}},
                                {{ids.topic, PartitionIndex{2}}, {kNoLeaderEpoch, Offset{0}}}},
-                       .damaged = {{ids.topic, PartitionIndex{0}}}}};
+                       .damaged = {{ids.topic, PartitionIndex{0}}, {ids.topic, PartitionIndex{5}}},
+                       .unopened = {{ids.topic, PartitionIndex{5}}}}};
 }
 
 AlterIsrRequest isr_request() {
@@ -109,7 +110,8 @@ TEST_CASE("controller messages: a registration comes back with all that it found
   CHECK(back.findings.cut[0].end.epoch == LeaderEpoch{4});
   CHECK(back.findings.cut[0].end.offset == Offset{10});
   CHECK(back.findings.cut[1].end.epoch == kNoLeaderEpoch);
-  REQUIRE(back.findings.damaged.size() == 1);
+  CHECK(back.findings.unopened == std::vector{PartitionPlace{ids.topic, PartitionIndex{5}}});
+  REQUIRE(back.findings.damaged.size() == 2);
   CHECK(back.findings.damaged[0] == PartitionPlace{ids.topic, PartitionIndex{0}});
 
   RegisterRequest bare = full_registration();
@@ -160,6 +162,10 @@ TEST_CASE("controller messages: every other request comes back equal", "[control
   CHECK(stall.broker == BrokerId{3});
   CHECK(stall.broker_epoch == 8);
   CHECK(stall.places == std::vector{place});
+  const auto opened = sent(OpenedRequest{BrokerId{3}, 9, {place}});
+  CHECK(opened.broker == BrokerId{3});
+  CHECK(opened.broker_epoch == 9);
+  CHECK(opened.places == std::vector{place});
 }
 
 TEST_CASE("controller messages: every reply comes back equal", "[controller]") {

@@ -89,6 +89,7 @@ struct HarnessOptions {
   std::function<void(Shard&, IsrRequest)> propose_isr;
   std::function<void(Shard&, const PartitionKey&)> report_damage;
   std::function<void(Shard&, const PartitionKey&)> report_stall;
+  std::function<void(Shard&, const PartitionKey&)> report_opened;
 };
 
 class ShardHarness {
@@ -110,7 +111,8 @@ class ShardHarness {
                   .incarnation = incarnation,
                   .propose_isr = std::move(options.propose_isr),
                   .report_damage = std::move(options.report_damage),
-                  .report_stall = std::move(options.report_stall)}) {
+                  .report_stall = std::move(options.report_stall),
+                  .report_opened = std::move(options.report_opened)}) {
     settings.node_id = options.node;
     shard.set_peers({&shard});
   }

@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "broker/partition/partition_directory.h"
 #include "tests/unit/broker/partition/manager_harness.h"
@@ -149,6 +152,44 @@ TEST_CASE("PartitionManager: a log that the disk refused to open is opened later
   CHECK(t.reaches_synced(id));
 }
 
+TEST_CASE("PartitionManager: the controller is told of a log that it waits for, until it knows",
+          "[partition_manager]") {
+  SimDisk disk{1};
+  std::atomic<int> told = 0;
+  ManagerHarness t{disk, {.report_opened = [&told](Shard&, const PartitionKey&) { ++told; }}};
+  const Uuid id = t.create("late");
+  const auto waits_for_it = [&](bool waits) {
+    PartitionImage image = *t.metadata.image().partition("late", PartitionIndex{0});
+    ++image.partition_epoch;
+    image.isr.clear();
+    image.leader = kNoBroker;
+    image.elr = {BrokerId{1}};
+    image.cut.clear();
+    if (waits) image.cut.push_back({BrokerId{1}, std::nullopt});
+    REQUIRE(t.metadata.apply(record_of(id, PartitionIndex{0}, image)).has_value());
+    t.apply();
+  };
+  SECTION("it opens after that is shown") {
+    disk.plan({.call = DiskCall::sync_directory, .path_part = "late-0"});
+    waits_for_it(true);
+    CHECK(told == 0);
+  }
+  SECTION("it opens before") {
+    t.apply();
+    t.register_as(make_uuid(t.prng));
+    waits_for_it(true);  // in another start of this broker
+    CHECK(told == 0);
+    t.register_as(t.incarnation);
+    waits_for_it(true);
+  }
+  REQUIRE(t.reaches([&] { return told > 0; }));
+  REQUIRE(t.reaches([&] { return told > 1; }));  // as long as nothing comes of it
+  waits_for_it(false);
+  const int before = told;
+  std::this_thread::sleep_for(std::chrono::milliseconds{2200});  // when it would be told again
+  CHECK(told == before);
+}
+
 TEST_CASE("PartitionManager: only what this broker has a replica of is opened here",
           "[partition_manager]") {
   SimDisk disk{1};
@@ -199,8 +240,8 @@ TEST_CASE("PartitionManager: it tells what opening the logs has found", "[partit
   const ReplicaFindings found = t.on_shard([&] { return t.manager->findings(); });
   REQUIRE(found.cut.size() == 1);
   CHECK(found.cut[0] == ReplicaFindings::Cut{{cut, PartitionIndex{0}}, LeaderEpoch{0}, Offset{2}});
-  REQUIRE(found.damaged.size() == 1);
-  CHECK(found.damaged[0] == PartitionKey{bad, PartitionIndex{0}});
+  CHECK(found.damaged == std::vector{PartitionKey{bad, PartitionIndex{0}}});
+  CHECK(found.unopened == found.damaged);
 }
 
 TEST_CASE("PartitionManager: what was acknowledged is there after a power loss",

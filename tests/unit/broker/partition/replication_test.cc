@@ -263,6 +263,42 @@ TEST_CASE("replication: a damaged replica is put aside and fetched again", "[rep
       t[2].on_shard([&] { return t[2].find(t.place)->follower()->core().needs_catch_up(); }));
 }
 
+TEST_CASE("replication: records of a leader that nobody knows of are damage", "[replication]") {
+  ReplicationHarness t{2, {{"min.insync.replicas", "1"}}};
+  t.decide(1, 0, {1, 2});
+  t.show({1, 2});
+  REQUIRE(t.is_acked(1, t.produce(1, 3), 3));
+  REQUIRE(t.reaches_end(2, 3));
+  t.kill(2);
+  BrokerDisk& kept = t.disks.at(2);
+  {
+    const auto file = kept.disk.open("t-0/00000000000000000000.log", OpenMode::read_write).value();
+    std::vector<std::byte> bytes(file->size().value());
+    REQUIRE(file->read_at(0, bytes).value() == bytes.size());
+    const std::size_t last = bytes.size() / 3 * 2;
+    REQUIRE(parse_batch(ByteView{bytes}.subspan(last)).value().base_offset == Offset{2});
+    constexpr std::size_t kLeaderEpochAt = 12;  // no CRC covers it
+    const std::byte turned = bytes[last + kLeaderEpochAt] ^ std::byte{0x40};
+    REQUIRE(file->write_at(last + kLeaderEpochAt, ByteView{&turned, 1}).has_value());
+    REQUIRE(file->sync().has_value());
+  }
+  t.decide(1, 1, {1});
+  t.start(2);
+  t.show({1, 2});
+  REQUIRE(t[2].reaches([&] { return t[2].damage_reports == 1; }));
+  CHECK(t[2].on_shard([&] { return t[2].find(t.place)->may_append(false); }) ==
+        Errc::not_leader_or_follower);
+  // The controller answers with a new term.
+  t.decide(1, 2, {1});
+  t.show({1, 2});
+  REQUIRE(t.reaches_end(2, 3));
+  CHECK(t.log_of(1) == t.log_of(2));
+  const std::vector<std::string> names = kept.disk.list("").value();
+  CHECK(std::ranges::any_of(names, [](const std::string& name) {
+    return name.find(".0-damaged-") != std::string::npos;
+  }));
+}
+
 TEST_CASE("replication: segments end where the leader's end", "[replication]") {
   ReplicationHarness t{2, {{"segment.bytes", "1048576"}}};
   t.decide(1, 0, {1, 2});

@@ -162,14 +162,14 @@ TEST_CASE("Controller: what a start finds missing is held against the replica", 
   REQUIRE(t.now().elr == brokers({1, 3}));
   t.restart(1);
   const ReplicaLogEnd end{LeaderEpoch{1}, Offset{70}};
-  t.replay(t.controller.note_findings(BrokerId{1}, {.cut = {{t.place, end}}, .damaged = {}}));
+  t.replay(t.controller.note_findings(BrokerId{1}, {.cut = {{t.place, end}}, .damaged = {}, .unopened = {}}));
   t.unfence(1);
   CHECK(t.now().leader == kNoBroker);  // the other may have more
   CHECK(t.now().cut.size() == 1);
   SECTION("cut logs of all: the longest leads") {
     t.restart(3);
     t.replay(t.controller.note_findings(
-        BrokerId{3}, {.cut = {{t.place, {LeaderEpoch{1}, Offset{90}}}}, .damaged = {}}));
+        BrokerId{3}, {.cut = {{t.place, {LeaderEpoch{1}, Offset{90}}}}, .damaged = {}, .unopened = {}}));
     t.unfence(3);
     CHECK(t.now().leader == BrokerId{3});
   }
@@ -180,7 +180,7 @@ TEST_CASE("Controller: what a start finds missing is held against the replica", 
   }
   SECTION("a damaged one is not waited for") {
     t.restart(3);
-    t.replay(t.controller.note_findings(BrokerId{3}, {.cut = {}, .damaged = {t.place}}));
+    t.replay(t.controller.note_findings(BrokerId{3}, {.cut = {}, .damaged = {t.place}, .unopened = {}}));
     t.unfence(3);
     CHECK(t.now().leader == BrokerId{1});
   }
@@ -188,6 +188,79 @@ TEST_CASE("Controller: what a start finds missing is held against the replica", 
     t.replay(t.controller.stop_waiting_for_replicas());
     CHECK(t.now().leader == kNoBroker);
   }
+}
+
+// Everything that is told with one start of broker 1, by a cluster or by a lone broker.
+void starts(ReplicasHarness& t, bool fenced, const BrokerFindings& findings) {
+  t.replay(t.controller.register_broker({.broker = BrokerId{1},
+                                         .incarnation = make_uuid(t.ids),
+                                         .directory = t.broker(1).directory,
+                                         .advertised = {},
+                                         .rpc = {},
+                                         .rack = {},
+                                         .fenced = fenced},
+                                        findings));
+  if (fenced) t.unfence(1);
+}
+
+TEST_CASE("Controller: the last complete replica is waited for while its log does not open",
+          "[controller]") {
+  const bool fenced = GENERATE(false, true);
+  ReplicasHarness t;
+  t.fence(3);
+  t.propose(t.proposal({1, 2}));
+  t.restart(2, false, false);  // its disk is another one
+  REQUIRE(t.now().isr == brokers({1}));
+  starts(t, fenced, {.cut = {}, .damaged = {t.place}, .unopened = {t.place}});
+  CHECK(t.now().leader == kNoBroker);
+  CHECK(is_unopened(t.now(), BrokerId{1}));
+  t.replay(t.controller.stop_waiting_for_replicas());
+  CHECK(t.now().leader == kNoBroker);
+  CHECK(t.controller.note_opened(BrokerId{1}, t.broker(1).broker_epoch - 1, {&t.place, 1}).empty());
+  SECTION("it opens while the broker runs") {
+    const LeaderEpoch before = t.now().leader_epoch;
+    t.replay(t.controller.note_opened(BrokerId{1}, t.broker(1).broker_epoch, {&t.place, 1}));
+    CHECK(t.now().leader == BrokerId{1});
+    CHECK(t.now().leader_epoch > before);
+    CHECK(t.controller.note_opened(BrokerId{1}, t.broker(1).broker_epoch, {&t.place, 1}).empty());
+  }
+  SECTION("the next start finds nothing wrong with it") {
+    starts(t, fenced, {});
+    CHECK(t.now().leader == BrokerId{1});
+  }
+  SECTION("the next start cuts its tail") {
+    starts(t, fenced, {.cut = {{t.place, {LeaderEpoch{1}, Offset{9}}}}, .damaged = {}, .unopened = {}});
+    CHECK(t.now().leader == BrokerId{1});
+  }
+  SECTION("the next start does not open it either") {
+    starts(t, fenced, {.cut = {}, .damaged = {t.place}, .unopened = {t.place}});
+    CHECK(t.now().leader == kNoBroker);
+    CHECK(is_unopened(t.now(), BrokerId{1}));
+  }
+  SECTION("the next start finds that records are gone") {
+    starts(t, fenced, {.cut = {}, .damaged = {t.place}, .unopened = {}});
+    CHECK(t.now().leader == kNoBroker);
+    CHECK(t.now().elr.empty());
+    CHECK(t.now().cut.empty());
+  }
+  SECTION("an administrator has another one lead") {
+    t.unfence(2);
+    CHECK(t.elect(Election::unclean).ok());
+    CHECK(t.now().leader == BrokerId{2});
+    CHECK(t.now().elr.empty());
+    CHECK(t.now().cut.empty());
+  }
+  CHECK(t.now().isr.size() == (t.now().leader == kNoBroker ? 0 : 1));
+}
+
+TEST_CASE("Controller: a log that does not open counts no more where another replica is complete",
+          "[controller]") {
+  ReplicasHarness t;
+  starts(t, true, {.cut = {}, .damaged = {t.place}, .unopened = {t.place}});
+  CHECK(t.now().leader == BrokerId{2});
+  CHECK(t.now().isr == brokers({2, 3}));
+  CHECK(t.now().elr.empty());
+  CHECK(t.now().cut.empty());
 }
 
 TEST_CASE("Controller: what a stalled disk leads is led by a replica in sync, where there is one",
@@ -224,9 +297,13 @@ TEST_CASE("Controller: a replica found damaged is not taken back for what it had
   // The leader begins anew as well, with nothing that it knew of the damaged log.
   CHECK(t.now().leader_epoch > as_before.leader_epoch);
   CHECK(t.propose(as_before).outcome.code == Errc::fenced_leader_epoch);
+  // Said by one that is out of sync: it is about to throw its log away all the same.
   const LeaderEpoch term = t.now().leader_epoch;
-  is_damaged(3);  // said again
-  CHECK(t.now().leader_epoch == term);
+  is_damaged(3);
+  CHECK(t.now().leader_epoch == term + 1);
+  CHECK(t.now().isr == brokers({1, 2}));
+  is_damaged(4);  // it has no replica
+  CHECK(t.now().leader_epoch == term + 1);
   is_damaged(1);
   CHECK(t.now().leader == BrokerId{2});
   is_damaged(2);  // all there is

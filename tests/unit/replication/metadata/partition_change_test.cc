@@ -51,6 +51,13 @@ struct Partition3 {
     down.erase(broker);
     apply([](PartitionChange&) {});
   }
+  void comes_back_unopened(int broker) {
+    down.erase(broker);
+    apply([&](PartitionChange& c) { c.note_unopened(BrokerId{broker}); });
+  }
+  void opens(int broker) {
+    apply([&](PartitionChange& c) { c.note_opened(BrokerId{broker}); });
+  }
   void comes_back_cut(int broker, ReplicaLogEnd end) {
     down.erase(broker);
     apply([&](PartitionChange& c) { c.note_cut(BrokerId{broker}, end); });
@@ -356,6 +363,50 @@ TEST_CASE("PartitionChange: a reassignment taken back keeps whoever alone has th
   p.apply([](PartitionChange& c) { c.cancel_reassignment(); });
   CHECK(p.now.leader == BrokerId{4});
   CHECK(std::ranges::find(p.now.replicas, BrokerId{4}) != p.now.replicas.end());
+}
+
+TEST_CASE("PartitionChange: a log that does not open is waited for where it is all there is",
+          "[partition_change]") {
+  Partition3 t;
+  t.fails(3);
+  t.fails(1);
+  REQUIRE(t.now.leader == BrokerId{2});
+  REQUIRE(t.now.elr == ids({1}));
+  SECTION("a complete one that can lead later is enough") {
+    t.fails(2);
+    t.comes_back_unopened(1);
+    CHECK(t.now.elr == ids({2}));
+    t.comes_back(2);
+    CHECK(t.now.leader == BrokerId{2});
+    CHECK(t.now.isr == ids({2}));
+  }
+  SECTION("a complete one that cut its log is not enough") {
+    t.fails(2);
+    t.comes_back_cut(2, end_at(5, 70));
+    t.comes_back_unopened(1);
+    CHECK(t.now.leader == kNoBroker);
+    CHECK(is_unopened(t.now, BrokerId{1}));
+    t.apply([](PartitionChange& c) { c.stop_waiting(); });  // two are wanted
+    CHECK(t.now.leader == kNoBroker);
+    t.opens(1);
+    CHECK(t.now.leader == BrokerId{1});
+    CHECK(t.now.elr.empty());
+  }
+  SECTION("the last one stays eligible") {
+    t.apply([](PartitionChange& c) { c.forget(BrokerId{1}); });
+    t.fails(2);
+    t.comes_back_unopened(2);
+    CHECK(t.now.leader == kNoBroker);
+    CHECK(t.now.elr == ids({2}));
+    CHECK(is_unopened(t.now, BrokerId{2}));
+    // Those that were never complete change nothing by coming back.
+    t.comes_back(1);
+    t.comes_back(3);
+    CHECK(t.now.leader == kNoBroker);
+    t.opens(2);
+    CHECK(t.now.leader == BrokerId{2});
+    CHECK(t.now.cut.empty());
+  }
 }
 
 }  // namespace
