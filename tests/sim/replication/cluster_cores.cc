@@ -52,7 +52,15 @@ void Cluster::deliver(Node& from, Node& to, const Payload& payload, std::uint64_
     if (const auto* open = std::get_if<OpenStream>(message)) {
       to.stream_connections[from.id] = {open->name, way.connection};
     }
-    to.leader->on_message(queue_.now(), *message);
+    const auto* ack = std::get_if<StreamAck>(message);
+    if (options_.plant == Plant::count_late_acks && ack != nullptr &&
+        to.stream_connections.contains(from.id)) {
+      StreamAck taken = *ack;
+      taken.name = to.stream_connections.at(from.id).first;
+      to.leader->on_message(queue_.now(), taken);
+    } else {
+      to.leader->on_message(queue_.now(), *message);
+    }
     drain(to);
     return;
   }

@@ -97,5 +97,9 @@ TEST_CASE("partition simulation: finds a leader that goes by an old min.insync.r
   CHECK(first_seed_that_finds(Plant::hide_min_insync_replicas, 6000) >= 0);
 }
 
+TEST_CASE("partition simulation: finds acknowledgements of earlier streams", "[sim]") {
+  CHECK(first_seed_that_finds(Plant::count_late_acks, 500) >= 0);
+}
+
 }  // namespace
 }  // namespace strandline::partition_sim

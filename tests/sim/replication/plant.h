@@ -21,10 +21,12 @@ enum class Plant : std::uint8_t {
   elect_anyone,           // the controller elects whoever is there
   compare_nothing,        // the controller takes ISR changes without comparing the partition epoch
   keep_leader_epoch,      // the controller does not count leaders
-  hide_min_insync_replicas  // the leader goes by its own, perhaps older, view of the topic's config
+  hide_min_insync_replicas,  // the leader goes by its own, perhaps older, view of the topic's
+                             // config
+  count_late_acks  // the leader takes acknowledgements of any stream for the present one's
 };
 
-inline constexpr std::array<std::pair<std::string_view, Plant>, 11> kPlants{{
+inline constexpr std::array<std::pair<std::string_view, Plant>, 12> kPlants{{
     {"none", Plant::none},
     {"ack-before-sync", Plant::ack_before_sync},
     {"ack-on-append", Plant::ack_on_append},
@@ -36,6 +38,7 @@ inline constexpr std::array<std::pair<std::string_view, Plant>, 11> kPlants{{
     {"compare-nothing", Plant::compare_nothing},
     {"keep-leader-epoch", Plant::keep_leader_epoch},
     {"hide-min-insync-replicas", Plant::hide_min_insync_replicas},
+    {"count-late-acks", Plant::count_late_acks},
 }};
 
 inline std::optional<Plant> plant_from_name(std::string_view name) {
