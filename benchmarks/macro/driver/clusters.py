@@ -172,6 +172,8 @@ class KafkaNode(Broker):
                 "controller.listener.names=CONTROLLER\n"
                 "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
                 f"log.dirs={self.data}\n"
+                # What is deleted lies there for a minute otherwise, and fills the images.
+                "log.segment.delete.delay.ms=1000\n"
             )
         subprocess.run(
             ["java", "-cp", self.path, "kafka.tools.StorageTool", "format"]
