@@ -106,7 +106,8 @@ void Partition::take_role(const PartitionView& view) {
   if (!may_act || log_->is_offline()) return end_waits(no_role);
   if (log_->epochs().latest() > view.leader_epoch) {
     // The cluster knew of each leader before it wrote, so this is damage that no CRC covers; or the
-    // cluster has lost metadata. Others that have the records go on without this log, which is kept.
+    // cluster has lost metadata. Others that have the records go on without this log, which is
+    // kept.
     log_line(LogLevel::error, "replica",
              "the log holds a later leader's records than the cluster knows of; it is not used",
              {{"topic", topic_},

@@ -18,8 +18,8 @@ struct ReplicaFindings {
     Offset end;
     friend bool operator==(const Cut&, const Cut&) = default;
   };
-  std::vector<Cut> cut;               // a torn tail was cut off
-  std::vector<PartitionKey> damaged;  // did not open, or lack records that they once had
+  std::vector<Cut> cut;                // a torn tail was cut off
+  std::vector<PartitionKey> damaged;   // did not open, or lack records that they once had
   std::vector<PartitionKey> unopened;  // the former
 };
 

@@ -214,7 +214,8 @@ class Controller {
   std::vector<MetadataRecord> note_findings(BrokerId broker, const BrokerFindings& findings) const;
 
   // Records of replicas on a broker that runs turned out to be damaged: they are complete no more,
-  // where another one is that can lead, and it begins a new term. Nothing for a broker that has registered again since.
+  // where another one is that can lead, and it begins a new term. Nothing for a broker that has
+  // registered again since.
   std::vector<MetadataRecord> note_damage(BrokerId broker, std::int64_t broker_epoch,
                                           std::span<const PartitionPlace> places) const;
 

@@ -10,8 +10,8 @@
 // are waited for (after a while two will do), and the longest log wins: a power cut tears tails
 // that were never acknowledged, and one damaged disk is found out by the others.
 //
-// A replica whose log did not open counts no more where others are complete and cut nothing. Where none
-// is, it stays complete and cannot be elected until its log opens: it may have everything.
+// A replica whose log did not open counts no more where others are complete and cut nothing. Where
+// none is, it stays complete and cannot be elected until its log opens: it may have everything.
 //
 // Thread   values and pure functions
 #pragma once

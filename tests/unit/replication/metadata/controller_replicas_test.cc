@@ -162,14 +162,16 @@ TEST_CASE("Controller: what a start finds missing is held against the replica", 
   REQUIRE(t.now().elr == brokers({1, 3}));
   t.restart(1);
   const ReplicaLogEnd end{LeaderEpoch{1}, Offset{70}};
-  t.replay(t.controller.note_findings(BrokerId{1}, {.cut = {{t.place, end}}, .damaged = {}, .unopened = {}}));
+  t.replay(t.controller.note_findings(BrokerId{1},
+                                      {.cut = {{t.place, end}}, .damaged = {}, .unopened = {}}));
   t.unfence(1);
   CHECK(t.now().leader == kNoBroker);  // the other may have more
   CHECK(t.now().cut.size() == 1);
   SECTION("cut logs of all: the longest leads") {
     t.restart(3);
     t.replay(t.controller.note_findings(
-        BrokerId{3}, {.cut = {{t.place, {LeaderEpoch{1}, Offset{90}}}}, .damaged = {}, .unopened = {}}));
+        BrokerId{3},
+        {.cut = {{t.place, {LeaderEpoch{1}, Offset{90}}}}, .damaged = {}, .unopened = {}}));
     t.unfence(3);
     CHECK(t.now().leader == BrokerId{3});
   }
@@ -180,7 +182,8 @@ TEST_CASE("Controller: what a start finds missing is held against the replica", 
   }
   SECTION("a damaged one is not waited for") {
     t.restart(3);
-    t.replay(t.controller.note_findings(BrokerId{3}, {.cut = {}, .damaged = {t.place}, .unopened = {}}));
+    t.replay(
+        t.controller.note_findings(BrokerId{3}, {.cut = {}, .damaged = {t.place}, .unopened = {}}));
     t.unfence(3);
     CHECK(t.now().leader == BrokerId{1});
   }
@@ -229,7 +232,8 @@ TEST_CASE("Controller: the last complete replica is waited for while its log doe
     CHECK(t.now().leader == BrokerId{1});
   }
   SECTION("the next start cuts its tail") {
-    starts(t, fenced, {.cut = {{t.place, {LeaderEpoch{1}, Offset{9}}}}, .damaged = {}, .unopened = {}});
+    starts(t, fenced,
+           {.cut = {{t.place, {LeaderEpoch{1}, Offset{9}}}}, .damaged = {}, .unopened = {}});
     CHECK(t.now().leader == BrokerId{1});
   }
   SECTION("the next start does not open it either") {
