@@ -62,6 +62,12 @@ bool BrokerLifecycle::is_known() const {
 
 void BrokerLifecycle::committed() { serve_if_ready(); }
 
+// A heartbeat that is under way goes to the new one by itself.
+void BrokerLifecycle::leader_changed() {
+  const bool is_member = state_ == State::registered || state_ == State::stopping;
+  if (is_member && !beating_) plan_heartbeat(Duration{0});
+}
+
 void BrokerLifecycle::serve_if_ready() {
   if (!serving_ || state_ != State::registered || !is_known()) return;
   // Shards have to see it as well, or the first clients would be told that nobody leads.

@@ -49,6 +49,9 @@ class BrokerLifecycle {
   // The image has changed.
   void committed();
 
+  // Another broker decides from here on, or nobody does: it is to hear of this one at once.
+  void leader_changed();
+
   // Has leaderships moved elsewhere; `done` is called when that is so, or the wait is over.
   void stop(std::function<void()> done);
   void close() { state_ = State::stopped; }

@@ -265,6 +265,7 @@ MetadataNode::Hooks ClusterNode::node_hooks() {
                 controller_id_.store(leader ? leader->node.value() : -1, std::memory_order_relaxed);
                 update_targets();
                 client_->leader_changed();
+                if (lifecycle_ != nullptr) lifecycle_->leader_changed();
                 if (leader && leader->node != context_.self.node_id) handed_over_now();
               },
           .committed =

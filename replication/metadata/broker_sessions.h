@@ -33,8 +33,9 @@ namespace strandline {
 struct BrokerSessionsConfig {
   // Four heartbeats, which come each 250 ms: three may be lost or late.
   Duration session_timeout = std::chrono::milliseconds{1000};
-  // What the controller before has at least, of which nothing is left of its session: a heartbeat.
-  Duration deposed_wait = std::chrono::milliseconds{300};
+  // What the controller before has at least, of which nothing is left of its session: brokers send
+  // a heartbeat as soon as they hear of a new one.
+  Duration deposed_wait = std::chrono::milliseconds{100};
   Duration probe_interval = std::chrono::milliseconds{100};  // between probes of one broker, least
   Duration wake_interval = std::chrono::milliseconds{100};
   // A call that comes later than asked by more than this shows that the controller stood still.

@@ -145,7 +145,7 @@ TEST_CASE("BrokerSessions: the controller before has what its silence has left o
     CHECK(fenced_after(milliseconds{600}) == milliseconds{400});
   }
   SECTION("time for a heartbeat at least") {
-    CHECK(fenced_after(milliseconds{1500}) == milliseconds{300});
+    CHECK(fenced_after(milliseconds{1500}) == milliseconds{100});
   }
   SECTION("a whole one when nobody led for long: it was not for its silence") {
     CHECK(fenced_after(milliseconds{5000}) == milliseconds{1000});
