@@ -114,7 +114,7 @@ struct Broker::State {
   template <class Request>
   void tell_controller(Shard& home, const PartitionKey& key);
   template <class Request>
-  std::function<void(Shard&, const PartitionKey&)> teller_of();
+  std::function<void(Shard&, const PartitionKey&)> teller_of(std::int32_t level = 0);
   void note_findings(const ShardServer& server);
   BrokerFindings findings();
   void serve();
@@ -204,13 +204,8 @@ void Broker::State::make_threads() {
                .propose_isr = [this](Shard& home,
                                      IsrRequest request) { propose_isr(home, std::move(request)); },
                .report_damage = teller_of<DamageRequest>(),
-               .report_stall =
-                   [this](Shard& home, const PartitionKey& key) {
-                     // The controller may be of a program that does not know the request.
-                     if (home.image()->feature_level() < kStallRequestLevel) return;
-                     tell_controller<StallRequest>(home, key);
-                   },
-               .report_opened = teller_of<OpenedRequest>(),
+               .report_stall = teller_of<StallRequest>(kStallRequestLevel),
+               .report_opened = teller_of<OpenedRequest>(kUnopenedReplicaLevel),
                .throttles = &throttles});
     server->checkpointer = std::make_unique<Checkpointer>(*server->shard, *checkpoint, *disk);
     server->manager =
@@ -343,18 +338,17 @@ void Broker::State::show(std::shared_ptr<const MetadataImage> image, std::functi
 
 // What the shards' logs turned out to lack, as of the last image they were shown.
 BrokerFindings Broker::State::findings() {
+  const auto of = [](const PartitionKey& key) {
+    return PartitionPlace{key.topic_id, key.partition};
+  };
   BrokerFindings all;
   const std::lock_guard lock{findings_mutex};
   for (const ReplicaFindings& found : found_by_shard) {
     for (const auto& [place, last_epoch, end] : found.cut) {
-      all.cut.push_back({{place.topic_id, place.partition}, {last_epoch, end}});
+      all.cut.push_back({of(place), {last_epoch, end}});
     }
-    for (const PartitionKey& place : found.damaged) {
-      all.damaged.push_back({place.topic_id, place.partition});
-    }
-    for (const PartitionKey& place : found.unopened) {
-      all.unopened.push_back({place.topic_id, place.partition});
-    }
+    for (const PartitionKey& place : found.damaged) all.damaged.push_back(of(place));
+    for (const PartitionKey& place : found.unopened) all.unopened.push_back(of(place));
   }
   return all;
 }
@@ -521,8 +515,11 @@ StartResult Broker::start(std::function<void()> on_serving) {
 }
 
 template <class Request>
-std::function<void(Shard&, const PartitionKey&)> Broker::State::teller_of() {
-  return [this](Shard& home, const PartitionKey& key) { tell_controller<Request>(home, key); };
+std::function<void(Shard&, const PartitionKey&)> Broker::State::teller_of(std::int32_t level) {
+  return [this, level](Shard& home, const PartitionKey& key) {
+    // The controller may be of a program that does not know the request.
+    if (home.image()->feature_level() >= level) tell_controller<Request>(home, key);
+  };
 }
 
 template <class Request>
