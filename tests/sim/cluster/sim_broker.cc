@@ -185,6 +185,9 @@ BrokerFindings SimBroker::findings() const {
   for (const PartitionKey& place : findings_.damaged) {
     all.damaged.push_back({place.topic_id, place.partition});
   }
+  for (const PartitionKey& place : findings_.unopened) {
+    all.unopened.push_back({place.topic_id, place.partition});
+  }
   return all;
 }
 
