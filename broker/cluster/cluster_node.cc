@@ -87,7 +87,7 @@ std::optional<std::string> ClusterNode::open() {
   if (auto problem = listen()) return problem;
   if (around_.directory.identity().cluster_id.is_zero()) return std::nullopt;
   auto opened = open_log();
-  if (!opened && opened.error() == boost::system::errc::no_space_on_device) {
+  if (!opened && is_out_of_room(opened.error())) {
     return "cannot write to the metadata log in '" + around_.settings.data +
            "': " + opened.error().message() +
            "; free a megabyte on that file system, and topics can be deleted";

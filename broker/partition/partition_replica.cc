@@ -258,7 +258,7 @@ void Partition::cut_is_made(const Result<void>& result, std::uint64_t unsynced_b
   log_->set_config(log_config(*config_, shard_.settings()));
   shard_.mark_dirty(*this);
   if (!result) {
-    const bool is_of_room = result.error() == boost::system::errc::no_space_on_device;
+    const bool is_of_room = is_out_of_room(result.error());
     if (is_of_room && !log_->is_offline()) {
       // It was the checkpoint, before or behind the cut: both can be done again.
       log_limited(LogLevel::warn, "replica", "cut-without-room",

@@ -130,16 +130,18 @@ Result<void> Checkpoint::write() {
   if (changes.empty() && file_ != nullptr) return success();
   const std::uint64_t journal_max = std::max(options_.journal_bytes_min, image_end_);
   const bool image_due = file_ == nullptr || end_ - image_end_ > journal_max;
-  sync_began_ = false;
+  is_syncing_ = false;
   const Result<void> outcome = image_due ? write_image() : append_changes(changes);
   if (outcome.has_value()) return outcome;
-  if (!sync_began_ && is_out_of_room(outcome.error())) {
+  const bool is_of_room = is_out_of_room(outcome.error());
+  if (is_of_room && !is_syncing_) {
     const std::lock_guard lock{mutex_};
     for (const CheckpointEntry& change : changes) changed_.insert(change.key);
-  } else {
-    failed_ = outcome.error();
+    return outcome;
   }
-  return outcome;
+  // Not an error that asks for another try.
+  failed_ = is_of_room ? make_error_code(boost::system::errc::io_error) : outcome.error();
+  return failed_;
 }
 
 std::vector<CheckpointEntry> Checkpoint::take_changes() {
@@ -170,7 +172,7 @@ Result<void> Checkpoint::append_changes(const std::vector<CheckpointEntry>& chan
   std::vector<std::byte> frame;
   append_slot_frame(frame, generation_, next_frame_, as_bytes(encode_checkpoint_entries(changes)));
   STRANDLINE_TRYV(file_->write_at(end_, frame));
-  sync_began_ = true;
+  is_syncing_ = true;
   STRANDLINE_TRYV(file_->sync());
   end_ += frame.size();
   ++next_frame_;
@@ -187,10 +189,16 @@ Result<void> Checkpoint::write_slot_again() {
   std::vector<std::byte> bytes(size);
   STRANDLINE_TRY(const std::size_t got, file->read_at(0, bytes));
   STRANDLINE_TRYV(file->write_at(0, ByteView{bytes}.first(got)));
-  sync_began_ = true;
-  STRANDLINE_TRYV(file->sync());
-  STRANDLINE_TRYV(disk_.sync_directory(""));
+  STRANDLINE_TRYV(sync_slot(*file));
   slot_is_doubtful_ = false;
+  return success();
+}
+
+Result<void> Checkpoint::sync_slot(File& file) {
+  is_syncing_ = true;
+  STRANDLINE_TRYV(file.sync());
+  STRANDLINE_TRYV(disk_.sync_directory(""));
+  is_syncing_ = false;
   return success();
 }
 
@@ -206,9 +214,7 @@ Result<void> Checkpoint::write_image() {
                  disk_.open(kSlotNames[static_cast<std::size_t>(slot)], OpenMode::create_or_open));
   STRANDLINE_TRYV(file->truncate(0));
   STRANDLINE_TRYV(file->write_at(0, image));
-  sync_began_ = true;
-  STRANDLINE_TRYV(file->sync());
-  STRANDLINE_TRYV(disk_.sync_directory(""));
+  STRANDLINE_TRYV(sync_slot(*file));
   ++generation_;
   slot_ = slot;
   file_ = std::move(file);

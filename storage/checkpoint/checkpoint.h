@@ -74,7 +74,8 @@ class Checkpoint {
   // nothing changed since the last time.
   //
   // Errors   no room, see is_out_of_room(): what was put is written by a later call
-  //          any I/O code   and from then on every call fails with it: a failed sync is not retried
+  //          any other I/O code   and from then on every call fails with it: a failed sync is not
+  //                               retried, also one that found no room
   Result<void> write();
 
   // For metrics and tests.
@@ -86,6 +87,7 @@ class Checkpoint {
   Result<void> append_changes(const std::vector<CheckpointEntry>& changes);
   Result<void> write_image();
   Result<void> write_slot_again();
+  Result<void> sync_slot(File& file);
   std::vector<CheckpointEntry> take_changes();
   std::vector<CheckpointEntry> all_entries() const;
 
@@ -107,7 +109,7 @@ class Checkpoint {
   std::uint64_t image_end_ = 0;  // where the journal begins
   std::uint64_t bytes_written_ = 0;
   ErrorCode failed_;
-  bool sync_began_ = false;  // of the write under way: from there on no failure can be mended
+  bool is_syncing_ = false;  // or a sync has failed, which no later call mends
 };
 
 }  // namespace strandline

@@ -31,6 +31,7 @@ class LoadProducer:
         self.number = number
         self.fatal = None
         self.unknown = 0
+        self.errors = set()
         self._history = history
         self._pause = pause
         self._outstanding = 0
@@ -41,6 +42,9 @@ class LoadProducer:
             "acks": "all" if strong else "1",
             "enable.idempotence": strong,
             "linger.ms": 1,
+            # Half of the smallest segment here: what waited for a broker is sent at once, and a
+            # batch that no segment can hold is refused for good.
+            "batch.size": 32_768,
             "message.timeout.ms": 300_000,
             "reconnect.backoff.ms": 10,
             "reconnect.backoff.max.ms": 60,
@@ -89,6 +93,7 @@ class LoadProducer:
             self._history.ack(self.number, message.partition(), counter, message.offset())
             return
         self.unknown += 1
+        self.errors.add(error.str())
         if error.fatal() or error.code() == KafkaError._FATAL:
             self.fatal = error
 
@@ -130,6 +135,11 @@ class Load:
 
     def fatal(self):
         return [f"producer {p.number}: {p.fatal}" for p in self.producers if p.fatal]
+
+    def errors(self):
+        """What the records were answered that were not acknowledged."""
+        return [f"producer {p.number}: {error}" for p in self.producers
+                for error in sorted(p.errors)]
 
     def finish(self, seconds=60):
         """How many records of strong producers never got an answer."""

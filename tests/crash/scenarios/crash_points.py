@@ -119,7 +119,7 @@ class Point:
         follower.stop()
         if unanswered:
             self.history.add_finding("I21", f"{unanswered} records got no answer: "
-                                     f"{producers.fatal()}")
+                                     f"{producers.errors()}")
         reader.read_everything(broker.bootstrap, self.history)
         return "\n".join(f"{name} {what}" for name, what in checker.check(self.history))
 

@@ -61,7 +61,7 @@ def run(tally, options):
         tally.check("kills: nothing acknowledged is missing, doubled, reordered or changed",
                     not found, "\n".join(f"{name} {what}" for name, what in found))
         tally.check("kills: every record got an answer in the end", unanswered == 0,
-                    f"{unanswered} without one\n" + "\n".join(producers.fatal()))
+                    f"{unanswered} without one\n" + "\n".join(producers.errors()))
         restarts.sort()
         print(f"# kills: {counted} counted, {history.ack_count()} acknowledged, "
               f"{follower.answers} fetches meanwhile; restart median "

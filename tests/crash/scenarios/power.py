@@ -89,7 +89,7 @@ def run(tally, options):
             tally.check("power: nothing acknowledged is missing, doubled, reordered or changed",
                         not found, "\n".join(f"{name} {what}" for name, what in found))
             tally.check("power: every record got an answer in the end", unanswered == 0,
-                        f"{unanswered} without one\n" + "\n".join(producers.fatal()))
+                        f"{unanswered} without one\n" + "\n".join(producers.errors()))
             cuts = len([path for path in files_below(disk.data, "") if ".cut-" in path])
             print(f"# power: {kinds}, {history.ack_count()} acknowledged, {cuts} tails kept aside")
         finally:

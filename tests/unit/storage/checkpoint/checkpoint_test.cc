@@ -229,6 +229,37 @@ TEST_CASE("Checkpoint: after a failed sync nothing is written any more", "[check
   CHECK(t.disk.count(DiskCall::write) == writes);
 }
 
+TEST_CASE("Checkpoint: what finds no room is written when there is some, also after a start",
+          "[checkpoint]") {
+  CheckpointHarness t;
+  t.open();
+  t.checkpoint->put(key_of(0), state_of(10));
+  REQUIRE(t.checkpoint->write().has_value());
+  t.open();
+  t.checkpoint->put(key_of(0), state_of(20));
+  t.disk.set_capacity(t.disk.used_bytes());  // enough to write again what was read, and no more
+  const auto written = t.checkpoint->write();
+  REQUIRE(written.has_error());
+  CHECK(is_out_of_room(written.error()));
+  t.disk.set_capacity(SimDisk::kUnlimited);
+  REQUIRE(t.checkpoint->write().has_value());
+  t.power_loss();
+  t.open();
+  CHECK(t.flushed_end(0) == 20);
+}
+
+TEST_CASE("Checkpoint: a sync that finds no room has failed for good", "[checkpoint]") {
+  CheckpointHarness t;
+  t.open();
+  t.checkpoint->put(key_of(0), state_of(10));
+  t.disk.plan({.call = DiskCall::sync, .error = ENOSPC});
+  for (int i = 0; i < 2; ++i) {
+    const auto written = t.checkpoint->write();
+    REQUIRE(written.has_error());
+    CHECK_FALSE(is_out_of_room(written.error()));
+  }
+}
+
 // One life of a checkpoint until the given disk call; returns the rounds that were finished.
 int rounds_until_crash(SimDisk& disk, int crash_at) {
   int calls = 0;
