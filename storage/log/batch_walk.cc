@@ -75,6 +75,18 @@ Result<bool> BatchWalk::checksum_matches(std::uint64_t position, const BatchHead
   return crc == header.crc;
 }
 
+Result<bool> BatchWalk::is_intact() {
+  STRANDLINE_TRY(const bool good, checksum_matches(position_, header_));
+  if (!good) {
+    damage_ = {.file = file_->path(),
+               .position = position_,
+               .offset = header_.base_offset,
+               .expected = "a matching checksum",
+               .found = "another one"};
+  }
+  return good;
+}
+
 Result<ByteView> BatchWalk::batch() {
   STRANDLINE_TRYV(fill(position_, header_.size_bytes()));
   const std::size_t from = position_ - buffer_at_;

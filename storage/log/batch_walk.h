@@ -46,6 +46,11 @@ class BatchWalk {
   // Errors   corrupt_batch   the file ends before it; would_block, any I/O code
   Result<ByteView> batch();
 
+  // Whether the checksum of the last next() is right; damage() says where it is not.
+  //
+  // Errors   would_block, any I/O code
+  Result<bool> is_intact();
+
   const BatchHeader& header() const { return header_; }
   std::uint64_t position() const { return position_; }           // of that batch
   std::uint64_t end_position() const { return next_position_; }  // after that batch

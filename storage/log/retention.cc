@@ -200,9 +200,16 @@ Result<void> PartitionLog::replay_producers_of(Segment& segment, Offset from, Of
     if (!more) return more.error();
     if (!more.value()) break;
     const BatchHeader& header = walk.header();
-    if (header.base_offset >= from && header.has_producer()) {
-      producers_.update(header, segment.append_time_of(header.base_offset));
+    if (header.base_offset < from || !header.has_producer()) continue;
+    // Of a turned bit a producer would hear that it is fenced, or has left something out.
+    if (!producers_.continues(header)) {
+      STRANDLINE_TRY(const bool is_intact, walk.is_intact());
+      if (!is_intact) {
+        reporter_.damaged(walk.damage());
+        return Errc::corrupt_file;
+      }
     }
+    producers_.update(header, segment.append_time_of(header.base_offset));
   }
   if (walk.next_offset() >= end) return success();
   segment.report_early_end({walk.end_position(), walk.next_offset()}, end);

@@ -57,6 +57,13 @@ Result<ProducerCheck> ProducerState::check(const BatchHeader& header) const {
   return check_against(*known->second, header);
 }
 
+bool ProducerState::continues(const BatchHeader& header) const {
+  const auto known = by_id_.find(header.producer_id);
+  return known != by_id_.end() && !header.is_control() && !header.is_transactional() &&
+         header.producer_epoch == known->second->epoch &&
+         strandline::continues(*known->second, header);
+}
+
 void ProducerState::update(const BatchHeader& header, Timestamp append_time,
                            std::int32_t coordinator_epoch) {
   if (!header.has_producer()) return;

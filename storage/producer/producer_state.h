@@ -57,6 +57,10 @@ class ProducerState {
   //          invalid_record                 a negative epoch or sequence
   Result<ProducerCheck> check(const BatchHeader& header) const;
 
+  // Whether data of a known producer goes on where it ended, in the same epoch and outside of
+  // transactions: a damaged header would hardly say so.
+  bool continues(const BatchHeader& header) const;
+
   // Takes a batch that was appended or is replayed; believes it, checks nothing.
   //
   // header             with the offsets it has in the log

@@ -31,7 +31,9 @@ void Checker::after_event(Host& host) {
     // What a process had and has no longer went somewhere else; what comes back begins anew.
     Seen& seen = history.replicas[host.id];
     const bool is_there = here.contains(key);
-    if (seen.life == host.life && !is_there) seen = {};
+    if (seen.life != host.life || is_there) continue;
+    note_lost(host, history, seen.flushed);
+    seen = {};
   }
   if (const MetadataNode* const metadata = broker.metadata()) {
     check_metadata(host, metadata->quorum());
@@ -43,12 +45,17 @@ void Checker::after_event(Host& host) {
                   " are whole and not its leader's, as its scrubber found"};
 }
 
-void Checker::note_damage(const Host& host, const Uuid& incarnation) {
+void Checker::note_damage(const Host& host) {
   damaged_.insert(host.id);
-  lost_by_[host.id] = incarnation;
   for (auto& [key, history] : partitions_) {
-    history.lost[host.id] = std::exchange(history.replicas[host.id].flushed, Offset{0});
+    note_lost(host, history, std::exchange(history.replicas[host.id].flushed, Offset{0}));
   }
+}
+
+void Checker::note_lost(const Host& host, PartitionHistory& history, Offset flushed) {
+  if (!damaged_.contains(host.id)) return;
+  Offset& lost = history.lost.try_emplace(host.id, Offset{0}).first->second;
+  lost = std::max(lost, flushed);
 }
 
 // --- replicas of partitions
@@ -57,6 +64,9 @@ void Checker::check_partition(Host& host, Partition& partition) {
   if (partition.is_cutting()) return;
   PartitionHistory& history = partitions_[partition.key()];
   Seen& seen = history.replicas[host.id];
+  if (seen.life != host.life || partition.log().flushed_end() < seen.flushed) {
+    note_lost(host, history, seen.flushed);
+  }
   if (seen.life != host.life) seen = {.life = host.life, .high_watermark = kNoOffset};
   // In one event a leader may commit and cease to lead.
   const LeaderEpoch led_in = seen.leads_in;
@@ -127,8 +137,11 @@ void Checker::check_high_watermark(Host& host, Partition& partition, PartitionHi
                     text(seen.high_watermark) + " to " + text(now)};
   }
   if (now == seen.high_watermark) return;
+  // From where it is known on, also when that is farther back than a look at a new process goes.
   const Offset before =
-      seen.high_watermark == kNoOffset ? std::max(Offset{0}, now - kLookBack) : seen.high_watermark;
+      seen.high_watermark == kNoOffset
+          ? std::min(std::max(Offset{0}, now - kLookBack), history.committed_end())
+          : seen.high_watermark;
   const auto batches =
       batches_of(log, std::max(log.log_start_offset(), std::min(before, now)), now);
   if (!batches && leads) history.unread_end = std::max(history.unread_end, now);
@@ -212,15 +225,19 @@ bool Checker::is_on_disk(const Host& host, const Acked& acked) const {
   return there.value_or(damaged_.contains(host.id));
 }
 
-// And whoever says so cannot know yet that it is on it no longer.
+// And whoever says so cannot know yet that it is on it no longer: the controller has counted on it,
+// as far as is known there.
 bool Checker::was_on_lost_disk(const Host& host, const PartitionHistory& history,
                                const Acked& acked) const {
   const auto lost = history.lost.find(host.id);
   if (lost == history.lost.end() || lost->second < acked.end) return false;
   const Host& by = world_.host(acked.said_by);
   if (!by.is_up()) return true;
-  const BrokerImage* const known = by.broker->shard().image()->broker(BrokerId{host.id});
-  return known != nullptr && known->incarnation == lost_by_.at(host.id);
+  const TopicPtr topic = by.broker->shard().image()->topic(acked.place.topic_id);
+  if (topic == nullptr) return false;
+  const auto place = static_cast<std::size_t>(acked.place.partition.value());
+  const std::vector<BrokerId>& isr = topic->partitions.at(place).isr;
+  return std::ranges::find(isr, BrokerId{host.id}) != isr.end();
 }
 
 void Checker::on_acked(const Acked& acked) {

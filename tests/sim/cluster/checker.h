@@ -70,11 +70,9 @@ class Checker {
   // All logs in full; nothing else is under way.
   void check_everything();
 
-  // The host loses records that were on its disk: its log may be cut, or begin anew. Until a leader
-  // can know that another process runs there, it counts on what it was told of that disk.
-  //
-  // incarnation   of the process that ran there
-  void note_damage(const Host& host, const Uuid& incarnation);
+  // The host loses records that were on its disk: its log may be cut, or begin anew, now or when
+  // the damage is met. Until a leader can know of it, it counts on what it was told of that disk.
+  void note_damage(const Host& host);
 
   VouchChecker& vouching() { return vouching_; }
 
@@ -115,7 +113,7 @@ class Checker {
     std::map<ProducerId, Sequence> next_sequence;
     std::map<LeaderEpoch, Offset> acked;
     std::map<int, Seen> replicas;
-    std::map<int, Offset> lost;  // how much was on the disk that the host has lost
+    std::map<int, Offset> lost;  // how much was on damaged disks before it was given up
     TimeChecker time;
     Offset committed_end() const {
       return committed.empty() ? Offset{0} : committed.back().next_offset();
@@ -143,6 +141,7 @@ class Checker {
                  Offset from, Offset end) const;
   void add(PartitionHistory& history, const BatchView& batch) const;
   static bool is_batch_of(const BatchView& batch, const Acked& acked);
+  void note_lost(const Host& host, PartitionHistory& history, Offset flushed);
   void check_said(const Acked& acked);
   bool is_on_disk(const Host& host, const Acked& acked) const;
   bool was_on_lost_disk(const Host& host, const PartitionHistory& history,
@@ -154,7 +153,6 @@ class Checker {
   QuorumChecker quorums_;
   std::map<PartitionKey, PartitionHistory> partitions_;
   std::set<int> damaged_;
-  std::map<int, Uuid> lost_by_;  // the process that ran on it when its disk was lost
   std::set<ProducerId> lax_;
   std::vector<Acked> said_;
   std::uint64_t terms_ = 0;

@@ -19,6 +19,8 @@ constexpr std::int32_t kMinInsync = 2;
 // Some rounds over all that is sealed, in a run.
 constexpr std::int64_t kScrubIntervalMs = 15'000;
 constexpr Duration kAskMax = std::chrono::seconds{10};
+// So far from the end of a log its tail may be torn: a few batches.
+constexpr std::uint64_t kTornMax = 800;
 
 template <class Request>
 ForwardRequest forward(const Request& request) {
@@ -114,13 +116,8 @@ void Cluster::wipe(Host& host) {
   lost_ = image()->broker(BrokerId{host.id})->directory;
   ++host.disks_used;
   host.disk = std::make_unique<SimDisk>(host.disk_seed + host.disks_used);
-  note_damage(host);
+  checker_.note_damage(host);
   checker_.vouching().note_wiped(host);
-}
-
-void Cluster::note_damage(const Host& host) {
-  const BrokerImage* const broker = image()->broker(BrokerId{host.id});
-  checker_.note_damage(host, broker->incarnation);
 }
 
 std::vector<std::string> Cluster::logs_of(const Host& host, int partition) const {
@@ -134,19 +131,21 @@ std::vector<std::string> Cluster::logs_of(const Host& host, int partition) const
   return logs;
 }
 
-bool Cluster::corrupt(Host& host) {
+bool Cluster::corrupt(Host& host, Damage damage) {
   Prng& prng = world_.prng();
   const auto partitions = static_cast<std::uint64_t>(shape_.partitions);
   const std::vector<std::string> logs = logs_of(host, static_cast<int>(prng.below(partitions)));
   if (logs.empty()) return false;
-  const std::string& path = logs[prng.below(logs.size())];
+  const bool is_at_end = damage == Damage::at_the_end;
+  const std::string& path = is_at_end ? logs.back() : logs[prng.below(logs.size())];
   const auto file = host.disk->open(path, OpenMode::read);
   const auto size = file ? file.value()->size() : Result<std::uint64_t>{0};
   if (!size || size.value() == 0) return false;
-  note_damage(host);
+  checker_.note_damage(host);
   checker_.vouching().note_corrupt(host);
-  return host.disk->flip_bit(path, prng.below(size.value()), static_cast<unsigned>(prng.below(8)),
-                             true);
+  const std::uint64_t from = is_at_end ? size.value() - std::min(size.value(), kTornMax) : 0;
+  const std::uint64_t position = from + prng.below(size.value() - from);
+  return host.disk->flip_bit(path, position, static_cast<unsigned>(prng.below(8)), true);
 }
 
 void Cluster::read_through() {
@@ -276,10 +275,26 @@ bool Cluster::can_lose_disk_of(const Host& host) const {
   }
   const TopicPtr topic = now.topic(shape_.topic);
   return topic != nullptr && std::ranges::all_of(topic->partitions, [&](const auto& partition) {
-           return partition.isr.size() == partition.replicas.size() &&
-                  partition.replicas.size() == 3 && partition.adding.empty() &&
+           const bool have_others = std::ranges::all_of(partition.replicas, [&](BrokerId id) {
+             return id.value() == host.id || has(partition.isr, id.value());
+           });
+           return have_others && partition.replicas.size() == 3 && partition.adding.empty() &&
                   partition.removing.empty() && partition.cut.empty();
          });
+}
+
+Host* Cluster::who_adds(const Host& host) const {
+  for (int i = 0; i < shape_.partitions; ++i) {
+    Host* const leads = leader_of(PartitionIndex{i});
+    if (leads == nullptr || leads->paused) continue;
+    const PartitionKey key{image()->topic(shape_.topic)->id, PartitionIndex{i}};
+    const Partition* const replica = leads->broker->shard().partitions().find(key);
+    if (replica == nullptr || replica->leader() == nullptr) continue;
+    const IsrSet& isr = replica->leader()->core().isr();
+    const ReplicaId added{host.id};
+    if (isr.pending() && isr.maximal().contains(added) && !isr.contains(added)) return leads;
+  }
+  return nullptr;
 }
 
 std::string Cluster::unsettled() const {

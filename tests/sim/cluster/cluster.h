@@ -23,6 +23,8 @@ struct Shape {
   std::string topic = "t";
 };
 
+enum class Damage : std::uint8_t { anywhere, at_the_end };
+
 class Cluster {
  public:
   Cluster(World& world, const Shape& shape);
@@ -41,7 +43,7 @@ class Cluster {
   void wipe(Host& host);
   // A bit flips in one of its partitions' logs, below what was synced, while it is down. False:
   // there is none.
-  bool corrupt(Host& host);
+  bool corrupt(Host& host, Damage damage);
 
   // Asks the controller, through a broker that serves.
   void create_topic();
@@ -53,6 +55,8 @@ class Cluster {
   Host* controller() const;
   // Who leads, as the newest metadata says; nullptr: nobody, or its host is down.
   Host* leader_of(PartitionIndex partition) const;
+  // Who has proposed to the controller that this host's replica is in sync again.
+  Host* who_adds(const Host& host) const;
   bool is_formed() const;
   // Nothing is lost if this host's disk is: all others have everything, and are well.
   bool can_lose_disk_of(const Host& host) const;
@@ -73,7 +77,6 @@ class Cluster {
  private:
   Settings settings_of(const Host& host) const;
   void start_later(Host& host, Duration wait);
-  void note_damage(const Host& host);
   bool all_voters_have_disks(const MetadataNode& controls) const;
   std::vector<std::string> logs_of(const Host& host, int partition) const;
 

@@ -7,6 +7,13 @@
 #include "tests/sim/cluster/sim_broker.h"
 
 namespace strandline::cluster_sim {
+namespace {
+
+// A replica whose disk was replaced has all records again long before.
+constexpr Duration kAddingMax = std::chrono::seconds{5};
+constexpr Duration kLookAgain = std::chrono::microseconds{200};
+
+}  // namespace
 
 void FaultStats::add(const FaultStats& other) {
   kills += other.kills;
@@ -220,24 +227,65 @@ void Faults::strike_disk(Host& host) {
 void Faults::lose_disk(Host& host) {
   if (up(host) == nullptr || is_damaged_ || !cluster_.can_lose_disk_of(host)) return;
   ++stats_.lost_disks;
-  const bool is_wiped = prng_.chance(1, 2);
-  world_.note((is_wiped ? "wipe " : "corrupt ") + std::to_string(host.id));
-  cluster_.cut_power(host, what_stays());
-  if (is_wiped) {
-    cluster_.wipe(host);
-    is_replaced_ = false;
-    for (const auto& other : world_.hosts()) {
-      other->disk->clear_faults();
-      other->disk->set_capacity(SimDisk::kUnlimited);
-    }
-  } else {
-    // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes
-    // the other replicas away gives the records up.
-    is_damaged_ = true;
-    cluster_.stop_reassigning();
-    (void)cluster_.corrupt(host);
+  const std::uint64_t pick = prng_.below(4);
+  if (pick < 2) {
+    wipe(host, ms(30, 600));
+    if (pick == 1) wipe_again_when_added(host, world_.now() + kAddingMax);
+    return;
   }
+  // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes the
+  // other replicas away gives the records up.
+  is_damaged_ = true;
+  cluster_.stop_reassigning();
+  if (pick == 2) return corrupt(host);
+  tear(host);
+}
+
+void Faults::wipe(Host& host, Duration down) {
+  world_.note("wipe " + std::to_string(host.id));
+  cluster_.cut_power(host, what_stays());
+  cluster_.wipe(host);
+  is_replaced_ = false;
+  for (const auto& other : world_.hosts()) {
+    other->disk->clear_faults();
+    other->disk->set_capacity(SimDisk::kUnlimited);
+  }
+  restart_after(host, down);
+}
+
+// Once more, while the word that it is in sync again is on its way to the controller, which hears
+// of the start after that first.
+void Faults::wipe_again_when_added(Host& host, Instant until) {
+  if (!active_ || is_damaged_ || world_.now() > until) return;
+  const Host* const leader = cluster_.who_adds(host);
+  const Host* const controls = cluster_.controller();
+  const bool is_the_moment = leader != nullptr && leader != controls && up(host) != nullptr &&
+                             !must_spare_logs() && cluster_.can_lose_disk_of(host);
+  if (!is_the_moment) {
+    return world_.after(kLookAgain, [this, &host, until] { wipe_again_when_added(host, until); });
+  }
+  ++stats_.lost_disks;
+  cut_for(leader->id, controls->id, ms(100, 400));
+  wipe(host, ms(1, 5));
+}
+
+void Faults::corrupt(Host& host) {
+  world_.note("corrupt " + std::to_string(host.id));
+  cluster_.cut_power(host, what_stays());
+  (void)cluster_.corrupt(host, Damage::anywhere);
   restart_after(host, ms(30, 600));
+}
+
+// The power of all goes, and one disk was not honest about the end of a log. While the others are
+// not there, it is up to that broker to say so.
+void Faults::tear(Host& host) {
+  world_.note("power of all, and torn " + std::to_string(host.id));
+  for (const auto& other : world_.hosts()) {
+    ++stats_.power_cuts;
+    cluster_.cut_power(*other, what_stays());
+    restart_after(*other, other.get() == &host ? ms(10, 300) : ms(50, 700));
+  }
+  (void)cluster_.corrupt(host, Damage::at_the_end);
 }
 
 // --- clocks

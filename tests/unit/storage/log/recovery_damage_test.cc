@@ -182,6 +182,27 @@ TEST_CASE("recovery: a time that lay in the lost end of a segment is no later re
   CHECK(find(1002).value().offset == Offset{2});
 }
 
+TEST_CASE("recovery: no producer is fenced by a header with a turned bit", "[recovery]") {
+  LogHarness t;
+  t.append(from_producer(9, 0));
+  t.append(from_producer(9, 1));
+  t.sync();
+  t.checkpoint();
+  const auto second = static_cast<std::uint64_t>(t.size_of(file_of(0, ".log"))) / 2;
+  t.end_process();
+  SECTION("what it says does not follow: the log is damaged") {
+    constexpr std::uint64_t kProducerEpoch = 51;
+    t.damage_file(file_of(0, ".log"), second + kProducerEpoch);
+    check_refused(t, file_of(0, ".log"), second);
+  }
+  SECTION("its records are damaged, and who sent them is known") {
+    t.damage_file(file_of(0, ".log"), second + kBatchHeaderBytes + 2);
+    t.open();
+    CHECK(t.is_duplicate(9, 1));
+    CHECK(t.try_read(1).error() == Errc::corrupt_batch);
+  }
+}
+
 TEST_CASE("recovery: producers are not replayed from a segment that lost its end", "[recovery]") {
   LogHarness t{two_a_segment()};
   lose_end_of_sealed_segment(t, false);
