@@ -294,7 +294,7 @@ TEST_CASE("cluster checker: names what is wrong with a log at the end", "[sim]")
                StartsWith("another batch than the committed one"));
   }
   SECTION("it is damaged") {
-    REQUIRE(t.cluster.corrupt(host));
+    REQUIRE(t.cluster.corrupt(host, Damage::anywhere));
     CHECK_THAT(violation_of([&] { t.checker().check_everything(); }),
                StartsWith("the log of broker"));
   }

@@ -141,11 +141,14 @@ bool Cluster::corrupt(Host& host, Damage damage) {
   const auto file = host.disk->open(path, OpenMode::read);
   const auto size = file ? file.value()->size() : Result<std::uint64_t>{0};
   if (!size || size.value() == 0) return false;
-  checker_.note_damage(host);
-  checker_.vouching().note_corrupt(host);
   const std::uint64_t from = is_at_end ? size.value() - std::min(size.value(), kTornMax) : 0;
   const std::uint64_t position = from + prng.below(size.value() - from);
-  return host.disk->flip_bit(path, position, static_cast<unsigned>(prng.below(8)), true);
+  (void)host.disk->flip_bit(path, position, static_cast<unsigned>(prng.below(8)), true);
+  VouchChecker::Flipped flipped{.path = path, .position = position};
+  const auto read = file.value()->read_at(position, {&flipped.now, 1});
+  checker_.note_damage(host);
+  checker_.vouching().note_corrupt(host, flipped);
+  return read && read.value() == 1;
 }
 
 void Cluster::read_through() {

@@ -9,7 +9,7 @@
 namespace strandline::cluster_sim {
 namespace {
 
-// A replica whose disk was replaced has all records again long before.
+// A replica that was away for a moment has all records again long before.
 constexpr Duration kAddingMax = std::chrono::seconds{5};
 constexpr Duration kLookAgain = std::chrono::microseconds{200};
 
@@ -227,21 +227,21 @@ void Faults::strike_disk(Host& host) {
 void Faults::lose_disk(Host& host) {
   if (up(host) == nullptr || is_damaged_ || !cluster_.can_lose_disk_of(host)) return;
   ++stats_.lost_disks;
-  const std::uint64_t pick = prng_.below(4);
-  if (pick < 2) {
-    wipe(host, ms(30, 600));
-    if (pick == 1) wipe_again_when_added(host, world_.now() + kAddingMax);
-    return;
-  }
+  const std::uint64_t pick = prng_.below(5);
+  if (pick < 2) return wipe(host);
   // Nobody knows of it yet: another lost disk would be one too many, and an operator who takes the
   // other replicas away gives the records up.
   is_damaged_ = true;
   cluster_.stop_reassigning();
   if (pick == 2) return corrupt(host);
-  tear(host);
+  if (pick == 3) return tear(host);
+  world_.note("kill " + std::to_string(host.id));
+  cluster_.kill(host);
+  restart_after(host, ms(10, 400));
+  tear_when_added(host, world_.now() + kAddingMax);
 }
 
-void Faults::wipe(Host& host, Duration down) {
+void Faults::wipe(Host& host) {
   world_.note("wipe " + std::to_string(host.id));
   cluster_.cut_power(host, what_stays());
   cluster_.wipe(host);
@@ -250,23 +250,7 @@ void Faults::wipe(Host& host, Duration down) {
     other->disk->clear_faults();
     other->disk->set_capacity(SimDisk::kUnlimited);
   }
-  restart_after(host, down);
-}
-
-// Once more, while the word that it is in sync again is on its way to the controller, which hears
-// of the start after that first.
-void Faults::wipe_again_when_added(Host& host, Instant until) {
-  if (!active_ || is_damaged_ || world_.now() > until) return;
-  const Host* const leader = cluster_.who_adds(host);
-  const Host* const controls = cluster_.controller();
-  const bool is_the_moment = leader != nullptr && leader != controls && up(host) != nullptr &&
-                             !must_spare_logs() && cluster_.can_lose_disk_of(host);
-  if (!is_the_moment) {
-    return world_.after(kLookAgain, [this, &host, until] { wipe_again_when_added(host, until); });
-  }
-  ++stats_.lost_disks;
-  cut_for(leader->id, controls->id, ms(100, 400));
-  wipe(host, ms(1, 5));
+  restart_after(host, ms(30, 600));
 }
 
 void Faults::corrupt(Host& host) {
@@ -276,9 +260,11 @@ void Faults::corrupt(Host& host) {
   restart_after(host, ms(30, 600));
 }
 
-// The power of all goes, and one disk was not honest about the end of a log. While the others are
-// not there, it is up to that broker to say so.
-void Faults::tear(Host& host) {
+// The power of all goes, and one disk was not honest about the end of a log: a leader's where it
+// can be, who is the first that is asked afterwards, and has to say so.
+void Faults::tear(Host& any) {
+  Host* const leads = cluster_.leader_of(PartitionIndex{0});
+  Host& host = leads != nullptr && cluster_.can_lose_disk_of(*leads) ? *leads : any;
   world_.note("power of all, and torn " + std::to_string(host.id));
   for (const auto& other : world_.hosts()) {
     ++stats_.power_cuts;
@@ -286,6 +272,25 @@ void Faults::tear(Host& host) {
     restart_after(*other, other.get() == &host ? ms(10, 300) : ms(50, 700));
   }
   (void)cluster_.corrupt(host, Damage::at_the_end);
+}
+
+// While the leader's word that a replica is in sync again is on its way, it loses what it was in
+// sync by; and the controller hears first of its next start.
+void Faults::tear_when_added(Host& host, Instant until) {
+  if (!active_ || world_.now() > until) return;
+  const Host* const leader = cluster_.who_adds(host);
+  const Host* const controls = cluster_.controller();
+  const bool is_the_moment = leader != nullptr && leader != controls && up(host) != nullptr &&
+                             !must_spare_logs() && cluster_.can_lose_disk_of(host);
+  if (!is_the_moment) {
+    return world_.after(kLookAgain, [this, &host, until] { tear_when_added(host, until); });
+  }
+  world_.note("torn while it is added: " + std::to_string(host.id));
+  ++stats_.power_cuts;
+  cut_for(leader->id, controls->id, ms(30, 300));
+  cluster_.cut_power(host, what_stays());
+  (void)cluster_.corrupt(host, Damage::at_the_end);
+  restart_after(host, ms(1, 5));
 }
 
 // --- clocks

@@ -53,10 +53,10 @@ class Faults {
   void strike_process(Host& host);
   void strike_clock(Host& host);
   void lose_disk(Host& host);
-  void wipe(Host& host, Duration down);
-  void wipe_again_when_added(Host& host, Instant until);
+  void wipe(Host& host);
   void corrupt(Host& host);
-  void tear(Host& host);
+  void tear(Host& any);
+  void tear_when_added(Host& host, Instant until);
   void stop_all();
   void move_partition();
   void cut_for(int from, int to, Duration duration);

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Writes the mistakes of plants.txt into copies of the product's sources.
 
-    plant.py PLANTS SOURCE_ROOT OUT_DIR      copies of all files that are changed, and plants.cc
-    plant.py --list PLANTS                   their names, one a line
+    plant.py PLANTS SOURCE_ROOT OUT_DIR COPY...   copies of all files that are changed, and plants.cc
+    plant.py --list PLANTS                        their names, one a line
+
+COPY... are the copies that the build compiles; another set than that of the mistakes is an error.
 
 A mistake is a heading "== name" and, for each place, "file PATH", "old:", lines, "new:", lines.
 The old text has to be in the file exactly once, so that a mistake cannot silently become none.
@@ -58,6 +60,9 @@ def main():
             # Compilers warn of two pairs of brackets around a comparison.
             new = new.replace("(PLANTED)", planted).replace("PLANTED", planted)
             texts[path] = text.replace(old, new)
+    written, compiled = set(map(target_name, texts)), set(sys.argv[4:])
+    if written != compiled:
+        sys.exit(f"plants.txt and meson.build do not name the same files: {written ^ compiled}")
     out.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
         (out / target_name(path)).write_text('#include "tests/sim/cluster/plants.h"\n' + text)

@@ -1,7 +1,6 @@
 #include "tests/sim/cluster/vouch_checker.h"
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "tests/sim/cluster/log_view.h"
@@ -28,6 +27,7 @@ void VouchChecker::after_event(const Host& host, Partition& replica, Offset comm
   const Offset flushed = log.flushed_end();
   const bool is_new = seen.life != host.life;
   const bool fell = flushed < seen.flushed;
+  if (is_new) note_start(host);
   if (is_new || flushed > seen.flushed) {
     const Offset from = is_new ? std::max(Offset{0}, flushed - kLookBack) : seen.flushed;
     check_disk(host, log, std::max(from, log.log_start_offset()), flushed);
@@ -55,8 +55,18 @@ void VouchChecker::note_wiped(const Host& host) {
   }
 }
 
-void VouchChecker::note_corrupt(const Host& host) {
+void VouchChecker::note_corrupt(const Host& host, const Flipped& flipped) {
+  flipped_.insert_or_assign(host.id, flipped);
   for (auto& [key, place] : places_) place.replicas[host.id].lacks = Lacks::is_unknown;
+}
+
+void VouchChecker::note_start(const Host& host) {
+  const auto flipped = flipped_.find(host.id);
+  if (flipped == flipped_.end()) return;
+  const auto& [path, position, now] = flipped->second;
+  if (host.disk->has_durably(path, position, {&now, 1})) return;
+  flipped_.erase(flipped);
+  for (auto& [key, place] : places_) place.replicas[host.id].lacks = Lacks::is_known;
 }
 
 void VouchChecker::check_disk(const Host& host, const PartitionLog& log, Offset from,

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 
 #include "broker/partition/partition.h"
 #include "replication/metadata/image.h"
@@ -30,8 +31,14 @@ class VouchChecker {
 
   // The host's disk is another one, and it will say so.
   void note_wiped(const Host& host);
-  // Nobody knows what it lacks, or when that is found out.
-  void note_corrupt(const Host& host);
+  // Nobody knows what it lacks, or when that is found out; from the first start that has cut it
+  // off, the broker itself.
+  struct Flipped {
+    std::string path;
+    std::uint64_t position = 0;
+    std::byte now{};
+  };
+  void note_corrupt(const Host& host, const Flipped& flipped);
 
  private:
   enum class Lacks : std::uint8_t { nothing, is_known, is_unknown };
@@ -45,11 +52,13 @@ class VouchChecker {
     std::map<int, Replica> replicas;
   };
 
+  void note_start(const Host& host);
   void check_disk(const Host& host, const PartitionLog& log, Offset from, Offset end) const;
   void check_place(const PartitionKey& key, Place& place) const;
 
   const std::int32_t min_insync_;
   std::map<PartitionKey, Place> places_;
+  std::map<int, Flipped> flipped_;  // and still there, as far as is known
   // The newest metadata that anybody has had: who has it may be down.
   std::shared_ptr<const MetadataImage> newest_;
   Offset shown_{0};  // it goes up to there
