@@ -287,7 +287,9 @@ void Faults::tear_when_added(Host& host, Instant until) {
   }
   world_.note("torn while it is added: " + std::to_string(host.id));
   ++stats_.power_cuts;
-  cut_for(leader->id, controls->id, ms(30, 300));
+  const Duration held = ms(30, 300);
+  cut_for(leader->id, controls->id, held);
+  cut_for(leader->id, host.id, held + ms(50, 200));  // nor does it get them back before
   cluster_.cut_power(host, what_stays());
   (void)cluster_.corrupt(host, Damage::at_the_end);
   restart_after(host, ms(1, 5));
