@@ -27,7 +27,10 @@ void VouchChecker::after_event(const Host& host, Partition& replica, Offset comm
   const Offset flushed = log.flushed_end();
   const bool is_new = seen.life != host.life;
   const bool fell = flushed < seen.flushed;
-  if (is_new) note_start(host);
+  if (is_new && seen.lacks == Lacks::is_unknown && !has_flipped_still(host)) {
+    seen.lacks = Lacks::is_known;
+    seen.lost_in = incarnation_of(host.id);
+  }
   if (is_new || flushed > seen.flushed) {
     const Offset from = is_new ? std::max(Offset{0}, flushed - kLookBack) : seen.flushed;
     check_disk(host, log, std::max(from, log.log_start_offset()), flushed);
@@ -52,6 +55,7 @@ void VouchChecker::note_wiped(const Host& host) {
     Replica& replica = place.replicas[host.id];
     replica.flushed = Offset{0};
     replica.lacks = std::max(replica.lacks, Lacks::is_known);
+    replica.lost_in = incarnation_of(host.id);
   }
 }
 
@@ -60,13 +64,15 @@ void VouchChecker::note_corrupt(const Host& host, const Flipped& flipped) {
   for (auto& [key, place] : places_) place.replicas[host.id].lacks = Lacks::is_unknown;
 }
 
-void VouchChecker::note_start(const Host& host) {
-  const auto flipped = flipped_.find(host.id);
-  if (flipped == flipped_.end()) return;
-  const auto& [path, position, now] = flipped->second;
-  if (host.disk->has_durably(path, position, {&now, 1})) return;
-  flipped_.erase(flipped);
-  for (auto& [key, place] : places_) place.replicas[host.id].lacks = Lacks::is_known;
+// As the controller knows it.
+Uuid VouchChecker::incarnation_of(int id) const {
+  const BrokerImage* const broker = newest_ == nullptr ? nullptr : newest_->broker(BrokerId{id});
+  return broker == nullptr ? Uuid{} : broker->incarnation;
+}
+
+bool VouchChecker::has_flipped_still(const Host& host) const {
+  const auto& [path, position, now] = flipped_.at(host.id);
+  return host.disk->has_durably(path, position, {&now, 1});
 }
 
 void VouchChecker::check_disk(const Host& host, const PartitionLog& log, Offset from,
@@ -90,10 +96,14 @@ void VouchChecker::check_place(const PartitionKey& key, Place& place) const {
     const bool counts = has(partition.isr, id) || has(partition.elr, id);
     const bool has_all = replica.flushed >= place.committed;
     // As long as the controller counts on the disk that it had.
-    if (replica.lacks == Lacks::is_known && (has_all || !counts)) replica.lacks = Lacks::nothing;
+    const bool is_told = replica.lacks == Lacks::is_known && replica.lost_in != incarnation_of(id);
+    if (is_told && (has_all || !counts)) replica.lacks = Lacks::nothing;
     const bool is_believed = replica.lacks != Lacks::nothing;
     if (has_all || is_believed) ++copies;
-    if (has_all || is_believed || !counts) continue;
+    // One whose log was cut is asked last, and by what it has.
+    const bool is_marked =
+        std::ranges::find(partition.cut, BrokerId{id}, &CutReplica::broker) != partition.cut.end();
+    if (has_all || is_believed || !counts || is_marked) continue;
     throw Violation{"broker " + std::to_string(id) + " may be elected and has flushed up to " +
                     text(replica.flushed) + ", committed is up to " + text(place.committed)};
   }

@@ -46,19 +46,21 @@ class VouchChecker {
     std::uint64_t life = 0;
     Offset flushed{0};
     Lacks lacks = Lacks::nothing;
+    Uuid lost_in;  // the process that ran there when it was lost, as the controller knew
   };
   struct Place {
     Offset committed{0};
     std::map<int, Replica> replicas;
   };
 
-  void note_start(const Host& host);
+  Uuid incarnation_of(int id) const;
+  bool has_flipped_still(const Host& host) const;
   void check_disk(const Host& host, const PartitionLog& log, Offset from, Offset end) const;
   void check_place(const PartitionKey& key, Place& place) const;
 
   const std::int32_t min_insync_;
   std::map<PartitionKey, Place> places_;
-  std::map<int, Flipped> flipped_;  // and still there, as far as is known
+  std::map<int, Flipped> flipped_;
   // The newest metadata that anybody has had: who has it may be down.
   std::shared_ptr<const MetadataImage> newest_;
   Offset shown_{0};  // it goes up to there
