@@ -51,10 +51,12 @@ void ControllerClient::ask_from(ShardLoop& home, ControllerRequest request, Dura
                                 OnControllerOutcome done) {
   auto shared = std::make_shared<ControllerRequest>(std::move(request));
   loop_.post([this, &home, shared, time_max, done = std::move(done)]() mutable {
-    ask(std::move(*shared), time_max, [&home, done = std::move(done)](ControllerOutcome outcome) {
-      auto told = std::make_shared<ControllerOutcome>(std::move(outcome));
-      home.post([done, told] { done(std::move(*told)); });
-    });
+    // What the asker waits with is its own thread's: no share of it stays here.
+    ask(std::move(*shared), time_max,
+        [&home, done = std::move(done)](ControllerOutcome outcome) mutable {
+          auto told = std::make_shared<ControllerOutcome>(std::move(outcome));
+          home.post([done = std::move(done), told] { done(std::move(*told)); });
+        });
   });
 }
 
