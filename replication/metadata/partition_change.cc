@@ -47,6 +47,8 @@ void PartitionChange::set_isr(std::vector<BrokerId> isr) {
   STRANDLINE_ASSERT(!isr.empty());
   STRANDLINE_ASSERT(
       std::ranges::all_of(isr, [this](BrokerId id) { return contains(edited_.replicas, id); }));
+  // Whoever is in sync with the leader has what it cut, or is to do without.
+  for (const BrokerId id : isr) drop_cut(id);
   edited_.isr = std::move(isr);
 }
 
@@ -132,10 +134,12 @@ void PartitionChange::finish_reassignment(PartitionImage& state) const {
 
 // --- who is complete
 
+std::size_t PartitionChange::least_in_sync(const PartitionImage& state) const {
+  return std::min(state.replicas.size(), static_cast<std::size_t>(std::max(1, min_insync_)));
+}
+
 void PartitionChange::keep_eligible(PartitionImage& state) const {
-  const std::size_t least =
-      std::min(state.replicas.size(), static_cast<std::size_t>(std::max(1, min_insync_)));
-  if (state.isr.size() >= least) {
+  if (state.isr.size() >= least_in_sync(state)) {
     state.elr.clear();
     return;
   }
@@ -214,15 +218,23 @@ void PartitionChange::choose_leader(PartitionImage& state) const {
   state.elr = in_order(state, state.elr);
 }
 
-// Whoever cut its log catches up with the leader before it counts again.
+// Whoever cut its log catches up with the leader before it is in sync again. One whose log is
+// shorter than the leader's, which was cut as well, does not count until then. Beside a leader that
+// cut nothing, as far as is known, it stays eligible, after all others: that leader may be gone,
+// and say at its next start that it did; and with so few in sync nothing can be committed
+// meanwhile.
 void PartitionChange::leave_cut_behind(PartitionImage& state) const {
   if (state.leader == kNoBroker) return;
+  const bool is_longest = cut_of(state, state.leader) != nullptr;
   for (const CutReplica& cut : state.cut) {
     if (cut.broker == state.leader) continue;
+    if (contains(state.isr, cut.broker)) state.elr.push_back(cut.broker);
     drop(state.isr, cut.broker);
-    drop(state.elr, cut.broker);
+    if (is_longest) drop(state.elr, cut.broker);
   }
-  state.cut.clear();
+  if (state.isr.size() >= least_in_sync(state)) state.elr.clear();
+  state.elr = in_order(state, state.elr);
+  std::erase_if(state.cut, [&](const CutReplica& cut) { return !contains(state.elr, cut.broker); });
 }
 
 std::optional<PartitionImage> PartitionChange::next() const {
@@ -231,9 +243,7 @@ std::optional<PartitionImage> PartitionChange::next() const {
   keep_eligible(state);
   choose_leader(state);
   leave_cut_behind(state);
-  const std::size_t least =
-      std::min(state.replicas.size(), static_cast<std::size_t>(std::max(1, min_insync_)));
-  if (state.isr.size() >= least) state.elr.clear();
+  if (state.isr.size() >= least_in_sync(state)) state.elr.clear();
   // A leader knows the replicas of its term: others make another one.
   const bool same_replicas = std::ranges::is_permutation(state.replicas, before_.replicas);
   const bool is_other = state.leader != before_.leader || !same_replicas;

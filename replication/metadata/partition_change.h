@@ -8,7 +8,8 @@
 // A replica that cut its log at a start may have lost what it acknowledged, as far as it can tell
 // itself. It is not elected while a complete one that cut nothing can be. When all of them cut, all
 // are waited for (after a while two will do), and the longest log wins: a power cut tears tails
-// that were never acknowledged, and one damaged disk is found out by the others.
+// that were never acknowledged, and one damaged disk is found out by the others. Beside a leader it
+// stays complete while the ISR is too small, and is no more once it is not.
 //
 // A replica whose log did not open counts no more where others are complete and cut nothing. Where
 // none is, it stays complete and cannot be elected until its log opens: it may have everything.
@@ -102,6 +103,7 @@ class PartitionChange {
   // Of those that cut nothing.
   BrokerId first_whole(const PartitionImage& state, std::span<const BrokerId> among) const;
   void leave_cut_behind(PartitionImage& state) const;
+  std::size_t least_in_sync(const PartitionImage& state) const;
   void drop_cut(BrokerId broker);
 
   const PartitionImage& before_;

@@ -61,7 +61,11 @@ void VouchChecker::note_wiped(const Host& host) {
 
 void VouchChecker::note_corrupt(const Host& host, const Flipped& flipped) {
   flipped_.insert_or_assign(host.id, flipped);
-  for (auto& [key, place] : places_) place.replicas[host.id].lacks = Lacks::is_unknown;
+  for (auto& [key, place] : places_) {
+    Replica& replica = place.replicas[host.id];
+    replica.lacks = Lacks::is_unknown;
+    replica.was_corrupt = true;
+  }
 }
 
 // As the controller knows it.
@@ -99,7 +103,7 @@ void VouchChecker::check_place(const PartitionKey& key, Place& place) const {
     const bool is_told = replica.lacks == Lacks::is_known && replica.lost_in != incarnation_of(id);
     if (is_told && (has_all || !counts)) replica.lacks = Lacks::nothing;
     const bool is_believed = replica.lacks != Lacks::nothing;
-    if (has_all || is_believed) ++copies;
+    if (has_all || is_believed || replica.was_corrupt) ++copies;
     // One whose log was cut is asked last, and by what it has.
     const bool is_marked =
         std::ranges::find(partition.cut, BrokerId{id}, &CutReplica::broker) != partition.cut.end();

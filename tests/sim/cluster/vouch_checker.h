@@ -46,6 +46,7 @@ class VouchChecker {
     std::uint64_t life = 0;
     Offset flushed{0};
     Lacks lacks = Lacks::nothing;
+    bool was_corrupt = false;  // what was committed with its help may be on one disk less
     Uuid lost_in;  // the process that ran there when it was lost, as the controller knew
   };
   struct Place {

@@ -233,11 +233,39 @@ TEST_CASE("PartitionChange: a power cut of all is decided by the longest log",
     p.comes_back(3);
     CHECK(p.now.leader == BrokerId{3});
     CHECK(p.now.isr == ids({3}));
+    CHECK(p.now.elr == ids({1, 2}));  // nothing can be committed before one of them is in sync
+    p.apply([](PartitionChange& c) { c.set_isr(ids({2, 3})); });
     CHECK(p.now.elr.empty());
+    CHECK(p.now.cut.empty());
   }
   SECTION("not by one that was damaged since") {
     p.apply([](PartitionChange& c) { c.forget(BrokerId{2}); });
     p.comes_back_cut(3, end_at(4, 90));
+    CHECK(p.now.leader == BrokerId{1});
+  }
+}
+
+TEST_CASE("PartitionChange: a leader that is gone may have cut more than another one did",
+          "[partition_change]") {
+  Partition3 p;
+  p.now.isr = ids({1, 2});
+  p.down = {2, 3};  // 1 leads as far as is known, and is gone as well
+  p.comes_back_cut(2, end_at(5, 90));
+  CHECK(p.now.leader == BrokerId{1});
+  CHECK(p.now.isr == ids({1}));
+  CHECK(p.now.elr == ids({2}));
+  SECTION("the longest log of both leads") {
+    p.fails(1);
+    CHECK(p.now.leader == kNoBroker);
+    p.comes_back_cut(1, end_at(5, 70));
+    CHECK(p.now.leader == BrokerId{2});
+    CHECK(p.now.isr == ids({2}));
+    CHECK(p.now.elr.empty());
+    CHECK(p.now.cut.empty());
+  }
+  SECTION("it has cut nothing") {
+    p.fails(1);
+    p.comes_back(1);
     CHECK(p.now.leader == BrokerId{1});
   }
 }
@@ -390,7 +418,7 @@ TEST_CASE("PartitionChange: a log that does not open is waited for where it is a
     CHECK(t.now.leader == kNoBroker);
     t.opens(1);
     CHECK(t.now.leader == BrokerId{1});
-    CHECK(t.now.elr.empty());
+    CHECK(t.now.elr == ids({2}));
   }
   SECTION("the last one stays eligible") {
     t.apply([](PartitionChange& c) { c.forget(BrokerId{1}); });
